@@ -1,0 +1,84 @@
+'use strict';
+
+const js = require('@eslint/js');
+const tseslint = require('typescript-eslint');
+const prettier = require('eslint-config-prettier');
+const globals = require('globals');
+const { defineConfig, globalIgnores } = require('eslint/config');
+
+/**
+ * The rooms of src/ and what each must not import; docs/architecture.md draws the same table.
+ * A line that fits no room does two things.
+ */
+const rooms = {
+  streaming: {
+    never: ['express', '**/{routes,middleware,controllers,services,storage,adapters,observability}/**', '**/{config,container,app,index,errors}'],
+    why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
+  },
+  storage: {
+    never: ['express', '**/{routes,middleware,controllers,services,adapters}/**', '**/{config,container,app}'],
+    why: 'storage/ hands out bytes by key; it knows errors and the types of streaming/',
+  },
+  adapters: {
+    never: ['express', '**/{routes,middleware,controllers,storage}/**', '**/{config,container,app}'],
+    why: 'adapters/ wrap one foreign program each',
+  },
+  services: {
+    never: ['express', '**/{routes,middleware,controllers}/**', '**/{config,container,app}'],
+    why: 'services/ are what the product does: no request, no response',
+  },
+  controllers: {
+    never: ['**/{routes,storage,adapters}/**', '**/{config,container,app}'],
+    why: 'controllers/ turn one request into one service call and one response',
+  },
+  middleware: {
+    never: ['**/{routes,storage,adapters}/**', '**/{config,container,app}'],
+    why: 'middleware/ sees services through their interfaces only',
+  },
+  routes: {
+    never: ['**/{services,storage,adapters,streaming}/**', '**/{config,container,app}'],
+    why: 'routes/ say which URL goes to whom, nothing else',
+  },
+};
+
+const roomRules = Object.entries(rooms).map(([room, { never, why }]) => ({
+  files: [`src/${room}/**/*.ts`],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      { patterns: [{ group: never, message: why }] },
+    ],
+  },
+}));
+
+module.exports = defineConfig([
+  globalIgnores(['dist/', 'coverage/', 'node_modules/']),
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: __dirname },
+    },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['tests/**/*.ts'],
+    rules: {
+      // a table of cases is as long as the standard makes it
+      'max-lines': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  ...roomRules,
+  {
+    files: ['**/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: { ...globals.node } },
+  },
+  prettier,
+]);

@@ -1,0 +1,37 @@
+/**
+ * Every failure the API can name. The code is part of the contract: documented in the README,
+ * never renamed, mapped to a status in `middleware/error-handler.ts`.
+ */
+export type ErrorCode =
+  | 'bad_request'
+  | 'unauthorized'
+  | 'invalid_token'
+  | 'invalid_request'
+  | 'not_found'
+  | 'track_not_found'
+  | 'method_not_allowed'
+  | 'precondition_failed'
+  | 'content_too_large'
+  | 'unsupported_media_type'
+  | 'range_not_satisfiable'
+  | 'rate_limited'
+  | 'internal_error'
+  | 'library_unavailable'
+  | 'track_unavailable'
+  | 'overloaded';
+
+/**
+ * An expected failure. `message` is sent to the client, so it names no path, key, host or token;
+ * what only the operator may see goes into `cause`.
+ */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,35 @@
+import { type Readable } from 'node:stream';
+import { type ByteRange } from '../streaming/byte-range';
+
+/** A track that is open: everything said about it comes from one handle, so it cannot change sides. */
+export interface OpenedTrack {
+  /** name with extension, without folders, as stored */
+  readonly fileName: string;
+  /** lower case, without the dot */
+  readonly extension: string;
+  readonly sizeBytes: number;
+  /** modification time in nanoseconds since 1970 */
+  readonly mtimeNs: bigint;
+  /**
+   * Bytes of the range, fewer only when the file has shrunk meanwhile.
+   *
+   * @param range both ends inclusive, within `sizeBytes`
+   * @param signal ends the reading early; the stream is then destroyed with an AbortError
+   */
+  read(range: ByteRange, signal?: AbortSignal): Readable;
+  /** Whoever opened closes; safe to call twice. Reads still running are ended first. */
+  close(): Promise<void>;
+}
+
+/** Bytes by key: the one seam between the service and where its library is kept. */
+export interface TrackStore {
+  /**
+   * Opens the track once; the caller must close it.
+   *
+   * @param id path below the library without extension, as it came from the client
+   * @throws AppError `track_not_found` for any id that names no track, well formed or not;
+   *   `library_unavailable` when the library itself is missing; `track_unavailable` when the
+   *   track exists and cannot be read now
+   */
+  open(id: string): Promise<OpenedTrack>;
+}
