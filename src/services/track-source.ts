@@ -1,12 +1,112 @@
-import { type OpenedTrack } from '../storage/track-store';
-import { type AudioFormat } from './audio-format';
+import { buffer } from 'node:stream/consumers';
+import { encodeExtended } from 'content-disposition';
+import { AppError } from '../errors';
+import { type OpenedTrack, type TrackStore } from '../storage/track-store';
+import { type Representation } from '../streaming/representation';
+import {
+  formatOfExtension,
+  HEAD_BYTES,
+  id3v2Length,
+  identifyFormat,
+  MEDIA_TYPES,
+  type AudioFormat,
+} from './audio-format';
 
 /** An open track together with what its bytes and validators say. */
 export interface SelectedTrack {
   readonly id: string;
   /** by the bytes, else by the extension */
   readonly format: AudioFormat;
-  /** strong, with its quotes; the same replicas with copies of a library agree on */
+  /** strong, with its quotes; replicas with copies of a library agree on it */
   readonly entityTag: string;
   readonly track: OpenedTrack;
+}
+
+export interface TrackSource {
+  /**
+   * Opens the track and looks at its first bytes; the caller must close `track`.
+   *
+   * @throws AppError as {@link TrackStore.open} does
+   */
+  select(id: string): Promise<SelectedTrack>;
+}
+
+/** Controls, what ends a quoted string or a path, and what turns the direction of the rest. */
+const UNSAFE_IN_NAMES = /[\p{Cc}"\\/\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Keeps the field below 1 kB: three bytes for each of a name, and the name once more in ASCII. */
+const MAX_DISPOSITION_BYTES = 240;
+
+export function createTrackSource(store: TrackStore): TrackSource {
+  return {
+    async select(id) {
+      const track = await store.open(id);
+      try {
+        const format = await sniffFormat(track);
+        return { id, format, entityTag: formatEntityTag(track), track };
+      } catch (error) {
+        await track.close();
+        throw error instanceof AppError
+          ? error
+          : new AppError('track_unavailable', 'The track cannot be read now', { cause: error });
+      }
+    },
+  };
+}
+
+/** What HTTP says of the stored original. */
+export function describeOriginal({ track, format, entityTag }: SelectedTrack): Representation {
+  return {
+    lengthBytes: track.sizeBytes,
+    mediaType: MEDIA_TYPES[format],
+    entityTag,
+    lastModifiedSeconds: Number(track.mtimeNs / 1_000_000_000n),
+    contentDisposition: formatInlineName(track.fileName),
+  };
+}
+
+async function sniffFormat(track: OpenedTrack): Promise<AudioFormat> {
+  const head = await readHead(track, 0);
+  const tagLength = id3v2Length(head);
+  const identified = identifyFormat(tagLength > 0 ? await readHead(track, tagLength) : head);
+  if (identified) return identified;
+  // a tag in front of padding or of nothing we know is still how MP3 files start
+  const byExtension = formatOfExtension(track.extension);
+  if (!byExtension) throw new TypeError(`no format for the extension ${track.extension}`);
+  return byExtension;
+}
+
+async function readHead(track: OpenedTrack, firstPos: number): Promise<Uint8Array> {
+  const lastPos = Math.min(firstPos + HEAD_BYTES, track.sizeBytes) - 1;
+  return lastPos < firstPos ? new Uint8Array() : buffer(track.read({ firstPos, lastPos }));
+}
+
+/**
+ * Size and modification time tell one state of a file from another, to the nanosecond: a strong
+ * validator. No inode in it: the same file has another one on each replica.
+ */
+function formatEntityTag({ sizeBytes, mtimeNs }: OpenedTrack): string {
+  return `"${sizeBytes.toString(36)}-${mtimeNs.toString(36)}"`;
+}
+
+/** @see RFC 6266 §4 (the plain name is for clients that read only that), RFC 8187 */
+function formatInlineName(fileName: string): string {
+  const name = shorten(fileName.replace(UNSAFE_IN_NAMES, '_'));
+  // some clients decode percent signs even here
+  const plainName = name.replace(/[^\x20-\x7e]|%/gu, '_');
+  return `inline; filename="${plainName}"; filename*=${encodeExtended(name)}`;
+}
+
+/** Cuts a long name in the middle of nothing: whole characters, and the extension kept. */
+function shorten(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_DISPOSITION_BYTES) return name;
+  const extension = /\.[^.]{1,8}$/.exec(name)?.[0] ?? '';
+  let kept = '';
+  let bytes = Buffer.byteLength(extension);
+  for (const character of name.slice(0, name.length - extension.length)) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > MAX_DISPOSITION_BYTES) break;
+    kept += character;
+  }
+  return kept + extension;
 }

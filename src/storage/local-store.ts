@@ -1,0 +1,133 @@
+import { constants } from 'node:fs';
+import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { AppError } from '../errors';
+import { openLocalTrack } from './local-track';
+import { parseTrackId, spellingsOf } from './track-id';
+import { type OpenedTrack, type TrackStore } from './track-store';
+
+/**
+ * Where two files differ only by extension, the first of this list is the track: lossless that
+ * browsers play, then lossy by how many players play it, then what few play.
+ */
+export const EXTENSIONS: readonly string[] =
+  'flac wav mp3 m4a m4b mp4 aac opus ogg oga webm weba aiff aif wma'.split(' ');
+/** Lower case is asked for first; other mixtures do not occur in the wild. */
+const SPELLED_EXTENSIONS = [...EXTENSIONS, ...EXTENSIONS.map((name) => name.toUpperCase())];
+
+/** A FIFO without a writer must not hold the request; on files the flag changes nothing. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Errors that say: under this name there is nothing we could play. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', 'EISDIR', 'EINVAL']);
+
+/**
+ * The tracks below a folder. No listing is read: an id is tried under its few possible names, which
+ * costs the same in every library, and what appears or vanishes meanwhile is seen at once.
+ *
+ * @param root the library; it may be missing and appear later
+ */
+export function createLocalStore(root: string): TrackStore {
+  let realRoot: Promise<string> | undefined;
+
+  /** Symbolic links may lead anywhere; what counts is where the open file really lies. */
+  const liesWithin = async (handle: FileHandle, path: string): Promise<boolean> => {
+    const realPath = await resolveOpened(handle, path);
+    const isBelow = async (): Promise<boolean> => {
+      realRoot ??= realpath(root);
+      return realPath.startsWith((await realRoot) + sep);
+    };
+    if (await isBelow()) return true;
+    realRoot = undefined; // the root may have been mounted or linked anew since
+    return isBelow();
+  };
+
+  const openFile = async (path: string): Promise<OpenedTrack | undefined> => {
+    const handle = await openIfPresent(path);
+    if (!handle) return undefined;
+    try {
+      const stats = await handle.stat({ bigint: true });
+      if (stats.isFile() && (await liesWithin(handle, path))) {
+        return openLocalTrack(handle, path, stats);
+      }
+    } catch (error) {
+      await handle.close();
+      throw unavailable(error);
+    }
+    await handle.close();
+    return undefined;
+  };
+
+  return {
+    async open(id) {
+      const segments = parseTrackId(id);
+      if (segments) {
+        for await (const path of candidatePaths(root, segments)) {
+          const track = await openFile(path);
+          if (track) return track;
+        }
+      }
+      await assertLibrary(root);
+      throw new AppError('track_not_found', 'There is no track with this id');
+    },
+  };
+}
+
+/** Paths under which the track may be stored, most likely first. */
+async function* candidatePaths(
+  folder: string,
+  [name = '', ...deeper]: readonly string[],
+): AsyncGenerator<string> {
+  const spellings = spellingsOf(name);
+  for (const spelling of spellings) {
+    const path = join(folder, spelling);
+    if (deeper.length === 0) {
+      for (const extension of SPELLED_EXTENSIONS) yield `${path}.${extension}`;
+    } else if (spellings.length === 1 || (await isFolder(path))) {
+      yield* candidatePaths(path, deeper);
+    }
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false, // absent or closed to us: no track of ours is below it
+  );
+}
+
+async function openIfPresent(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, OPEN_FLAGS);
+  } catch (error) {
+    if (ABSENT.has(codeOf(error))) return undefined;
+    throw unavailable(error);
+  }
+}
+
+/**
+ * Where the open file lies, links resolved. Asked of the handle where the system can tell (Linux),
+ * so that nothing swapped in meanwhile is taken for it.
+ */
+async function resolveOpened(handle: FileHandle, path: string): Promise<string> {
+  try {
+    return await readlink(`/proc/self/fd/${handle.fd}`);
+  } catch {
+    return realpath(path); // no such view on other systems
+  }
+}
+
+async function assertLibrary(root: string): Promise<void> {
+  const isThere = await isFolder(root);
+  if (!isThere) {
+    throw new AppError('library_unavailable', 'The music library is not available now');
+  }
+}
+
+function unavailable(cause: unknown): AppError {
+  return new AppError('track_unavailable', 'The track cannot be read now', { cause });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
