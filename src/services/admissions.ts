@@ -1,0 +1,104 @@
+import { LRUCache } from 'lru-cache';
+import { type RedisGateway } from '../adapters/redis';
+import { admissionsKey, trackMember } from './redis-keys';
+
+/**
+ * Who may go on with which track. A player answers a 429 on a seek with a dead player, so quota is
+ * asked for once, when a track is opened; from then on the subject is admitted to it.
+ */
+export interface Admissions {
+  /** Whether the subject is admitted to the track; if so, the admission starts anew. */
+  renew(subject: string, trackId: string): Promise<boolean>;
+  admit(subject: string, trackId: string): Promise<void>;
+}
+
+export interface AdmissionsOptions {
+  readonly redis: RedisGateway;
+  /** how long an admission outlives the last request */
+  readonly ttlMs: number;
+  /** milliseconds since 1970 */
+  readonly now?: () => number;
+}
+
+/** A listener opens a few hundred tracks in six hours; beyond this the oldest are forgotten. */
+const MAX_TRACKS_PER_SUBJECT = 1_000;
+/** Bounds this process: about 20 MB when full. */
+const MAX_LOCAL_ADMISSIONS = 100_000;
+/** Redis hears of a running track this often, and keeps it that much longer. */
+const SHARE_INTERVAL_MS = 300_000;
+
+/**
+ * KEYS[1] sorted set of a subject: track -> end of admission in ms; ARGV: track, ttl in ms, 1 to
+ * admit. Answers 1 when the subject was or now is admitted.
+ */
+const RENEW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[3] ~= '1' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -${MAX_TRACKS_PER_SUBJECT + 1})
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+`;
+
+/** Admissions in this process, shared through Redis while it is there. */
+export function createAdmissions({ redis, ttlMs, now = Date.now }: AdmissionsOptions): Admissions {
+  // value: when Redis last heard of the admission; 0 for never
+  const local = new LRUCache<string, { sharedAt: number }>({
+    max: MAX_LOCAL_ADMISSIONS,
+    ttl: ttlMs,
+    updateAgeOnGet: true,
+    perf: { now },
+  });
+
+  const share = async (subject: string, trackId: string, admit: boolean): Promise<boolean> => {
+    try {
+      const reply = await redis.run((client) =>
+        client.eval(
+          RENEW,
+          1,
+          admissionsKey(subject),
+          trackMember(trackId),
+          ttlMs + SHARE_INTERVAL_MS,
+          admit ? 1 : 0,
+        ),
+      );
+      return reply === 1;
+    } catch {
+      return false; // away: what this process knows is all there is
+    }
+  };
+
+  const remember = (subject: string, trackId: string, isShared: boolean): void => {
+    local.set(localKey(subject, trackId), { sharedAt: isShared ? now() : 0 });
+  };
+
+  return {
+    async renew(subject, trackId) {
+      const known = local.get(localKey(subject, trackId));
+      if (known) {
+        const { sharedAt } = known;
+        if (now() - sharedAt >= SHARE_INTERVAL_MS) {
+          known.sharedAt = now();
+          // not awaited: the listener is admitted whatever Redis says
+          void share(subject, trackId, true).then((isShared) => {
+            if (!isShared) known.sharedAt = sharedAt;
+          });
+        }
+        return true;
+      }
+      const isAdmitted = await share(subject, trackId, false);
+      if (isAdmitted) remember(subject, trackId, true);
+      return isAdmitted;
+    },
+
+    async admit(subject, trackId) {
+      remember(subject, trackId, await share(subject, trackId, true));
+    },
+  };
+}
+
+function localKey(subject: string, trackId: string): string {
+  return `${admissionsKey(subject)} ${trackMember(trackId)}`;
+}
