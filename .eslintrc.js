@@ -12,15 +12,27 @@ const { defineConfig, globalIgnores } = require('eslint/config');
  */
 const rooms = {
   streaming: {
-    never: ['express', '**/{routes,middleware,controllers,services,storage,adapters,observability}/**', '**/{config,container,app,index,errors}'],
+    never: [
+      'express',
+      '**/{routes,middleware,controllers,services,storage,adapters,observability}/**',
+      '**/{config,container,app,index,errors}',
+    ],
     why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
   },
   storage: {
-    never: ['express', '**/{routes,middleware,controllers,services,adapters}/**', '**/{config,container,app}'],
+    never: [
+      'express',
+      '**/{routes,middleware,controllers,services,adapters}/**',
+      '**/{config,container,app}',
+    ],
     why: 'storage/ hands out bytes by key; it knows errors and the types of streaming/',
   },
   adapters: {
-    never: ['express', '**/{routes,middleware,controllers,storage}/**', '**/{config,container,app}'],
+    never: [
+      'express',
+      '**/{routes,middleware,controllers,storage}/**',
+      '**/{config,container,app}',
+    ],
     why: 'adapters/ wrap one foreign program each',
   },
   services: {

@@ -1,0 +1,73 @@
+import express, { type Express } from 'express';
+import { type Container } from './container';
+import { createHealthController } from './controllers/ops-controller';
+import { createMetadataController, planMetadata } from './controllers/metadata-controller';
+import { createStreamController, planStream } from './controllers/stream-controller';
+import { createMethodGuard } from './middleware/allow-methods';
+import { createAuthenticate } from './middleware/authenticate';
+import { createBrowserFields } from './middleware/browser-fields';
+import { createHostCheck } from './middleware/check-host';
+import { createErrorHandler, createNotFound } from './middleware/error-handler';
+import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
+import { createContentRefusal } from './middleware/refuse-content';
+import { createRequestContext, createRouteNaming } from './middleware/request-context';
+import { createSelectTrack } from './middleware/select-track';
+import { createSendTimeout } from './middleware/send-timeout';
+import { createOpsRoutes } from './routes/ops-routes';
+import { createStreamRoutes } from './routes/stream-routes';
+
+/** The order of middleware and routers, nothing else. */
+export function createApp(container: Container): Express {
+  const { config, logger, tracks, metadata, tokens, quotas, admissions, clock, createBoundary } =
+    container;
+  const browserFields = createBrowserFields(config.corsOrigin);
+  const hostCheck = createHostCheck();
+  const nameRoute = createRouteNaming();
+  const methodGuard = createMethodGuard();
+  const selection = { tracks, createBoundary, now: clock };
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.set('trust proxy', config.trustProxy);
+  app.set('query parser', 'simple');
+
+  app.use(
+    createOpsRoutes({
+      before: [
+        createRequestContext(logger, { level: 'debug' }),
+        nameRoute,
+        browserFields,
+        hostCheck,
+        methodGuard,
+      ],
+      health: createHealthController(config.nodeEnv),
+    }),
+  );
+  app.use(createRequestContext(logger));
+  app.use(createSendTimeout(config.sendTimeoutMs, container.readSendQueue));
+  app.use(browserFields, hostCheck);
+  app.use(
+    '/api/stream',
+    createStreamRoutes({
+      nameRoute,
+      methodGuard,
+      refuseContent: createContentRefusal(),
+      authenticate: createAuthenticate({ tokens, countFailure: quotas.authFailures }),
+      stream: {
+        select: createSelectTrack({ ...selection, plan: planStream }),
+        limit: createTrackLimit({ ...quotas, admissions }),
+        send: createStreamController(),
+      },
+      metadata: {
+        select: createSelectTrack({ ...selection, plan: planMetadata }),
+        limit: createMetadataLimit(quotas.openings),
+        send: createMetadataController(metadata),
+      },
+    }),
+  );
+  app.use(createNotFound());
+  app.use(createErrorHandler());
+  return app;
+}

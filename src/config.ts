@@ -1,0 +1,158 @@
+import { z } from 'zod';
+
+/** Everything the service can be told from outside, parsed and complete. */
+export type Config = Readonly<z.infer<typeof environment>>;
+
+/** Exit code of a process that was configured wrongly (EX_CONFIG of sysexits.h). */
+export const EXIT_CONFIG = 78;
+
+/** The secret that `.env.example` shows; good enough to try things out, refused in production. */
+export const EXAMPLE_JWT_SECRET = 'change-me-to-at-least-32-random-bytes';
+
+/** One line for each bad variable; never a value, which may be a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+const LOG_LEVELS = ['error', 'warn', 'info', 'http', 'verbose', 'debug', 'silly'] as const;
+const MIN_SECRET_BYTES = 32;
+/** setTimeout fires at once beyond this */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_SECONDS = Math.floor(MAX_TIMER_MS / 1000);
+
+const isLongEnough = (secret: string): boolean => Buffer.byteLength(secret) >= MIN_SECRET_BYTES;
+
+const wholeNumber = (min: number, max: number, unit: string) => {
+  const wanted = `must be a whole number of ${unit} from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, wanted)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, wanted);
+};
+
+const optionalText = z.string().optional();
+
+const secret = z
+  .string(`is required: a random string of at least ${MIN_SECRET_BYTES} bytes`)
+  .refine(isLongEnough, `must be at least ${MIN_SECRET_BYTES} bytes long`);
+
+const redisUrl = z
+  .string()
+  .refine(
+    (value) => value === '' || value.startsWith('/') || isUrlOf(value, ['redis:', 'rediss:']),
+    'must be a redis:// or rediss:// URL, the absolute path of a socket, or empty for none',
+  );
+
+const corsOrigin = z
+  .string()
+  .transform((value) => value.split(',').map((origin) => origin.trim()))
+  .refine(
+    (origins) => (origins.length === 1 && origins[0] === '*') || origins.every(isOrigin),
+    'must be * or a comma-separated list of origins such as https://player.example.com',
+  )
+  .transform((origins): '*' | readonly string[] => (origins[0] === '*' ? '*' : origins));
+
+const trustProxy = z
+  .string()
+  .refine(
+    (value) => /^\d{1,2}$/.test(value) || value.split(',').every((part) => isSubnet(part.trim())),
+    'must be the number of proxies in front (0 for none) or a comma-separated list of their addresses or CIDR ranges',
+  )
+  .transform((value): number | readonly string[] =>
+    /^\d+$/.test(value) ? Number(value) : value.split(',').map((part) => part.trim()),
+  );
+
+/** The variables, in the order of `.env.example` and the README. */
+const environment = z
+  .object({
+    PORT: wholeNumber(0, 65_535, 'a TCP port').default(3005),
+    HOST: optionalText,
+    NODE_ENV: z.string().default('development'),
+    JWT_SECRET: secret,
+    JWT_SECRET_PREVIOUS: secret.optional(),
+    JWT_ISSUER: optionalText,
+    JWT_AUDIENCE: optionalText,
+    AUDIO_FILES_DIR: z.string().default('./uploads/audio'),
+    REDIS_URL: redisUrl.default('redis://localhost:6379'),
+    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+    LOG_FORMAT: z.enum(['json', 'text'], 'must be json or text').optional(),
+    CORS_ORIGIN: corsOrigin.default('*'),
+    RATE_LIMIT_WINDOW_MS: wholeNumber(1_000, MAX_TIMER_MS, 'milliseconds').default(60_000),
+    RATE_LIMIT_MAX: wholeNumber(1, 1_000_000_000, 'requests').default(300),
+    RATE_LIMIT_SEEK_MAX: wholeNumber(1, 1_000_000_000, 'requests').optional(),
+    RATE_LIMIT_AUTH_FAILURES: wholeNumber(1, 1_000_000_000, 'requests').default(60),
+    METADATA_CACHE_TTL_SECONDS: wholeNumber(1, 31_536_000, 'seconds').default(86_400),
+    SEND_TIMEOUT_SECONDS: wholeNumber(0, MAX_TIMER_SECONDS, 'seconds').default(60),
+    DRAIN_TIMEOUT_SECONDS: wholeNumber(0, MAX_TIMER_SECONDS, 'seconds').default(25),
+    TRUST_PROXY: trustProxy.default(0),
+  })
+  .refine(
+    ({ NODE_ENV, JWT_SECRET }) => NODE_ENV !== 'production' || JWT_SECRET !== EXAMPLE_JWT_SECRET,
+    { path: ['JWT_SECRET'], error: 'must not be the example value in production' },
+  )
+  .transform((env) => ({
+    port: env.PORT,
+    host: env.HOST,
+    nodeEnv: env.NODE_ENV,
+    /** the first signs and verifies, the rest only verify */
+    jwtSecrets: [env.JWT_SECRET, ...(env.JWT_SECRET_PREVIOUS ? [env.JWT_SECRET_PREVIOUS] : [])],
+    jwtIssuer: env.JWT_ISSUER,
+    jwtAudience: env.JWT_AUDIENCE,
+    audioFilesDir: env.AUDIO_FILES_DIR,
+    /** undefined: run without Redis */
+    redisUrl: env.REDIS_URL === '' ? undefined : env.REDIS_URL,
+    logLevel: env.LOG_LEVEL,
+    logFormat: env.LOG_FORMAT ?? (env.NODE_ENV === 'production' ? 'json' : 'text'),
+    corsOrigin: env.CORS_ORIGIN,
+    rateLimit: {
+      windowMs: env.RATE_LIMIT_WINDOW_MS,
+      openingsMax: env.RATE_LIMIT_MAX,
+      continuationsMax: env.RATE_LIMIT_SEEK_MAX ?? env.RATE_LIMIT_MAX * 20,
+      authFailuresMax: env.RATE_LIMIT_AUTH_FAILURES,
+    },
+    metadataCacheTtlSeconds: env.METADATA_CACHE_TTL_SECONDS,
+    /** 0: a client that takes nothing is never cut */
+    sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,
+    drainTimeoutMs: env.DRAIN_TIMEOUT_SECONDS * 1000,
+    trustProxy: env.TRUST_PROXY,
+  }));
+
+/** Names of every variable that is read, in the order of the documentation. */
+export const VARIABLE_NAMES: readonly string[] = Object.keys(environment.def.in.shape);
+
+/**
+ * Turns the environment into a Config. An empty variable counts as absent (compose files and
+ * Kubernetes set them so), but for `REDIS_URL`, where it means no Redis.
+ *
+ * @throws ConfigError naming every bad variable at once
+ */
+export function parseConfig(env: NodeJS.ProcessEnv): Config {
+  const present = Object.fromEntries(
+    VARIABLE_NAMES.map((name) => [name, env[name]] as const).filter(
+      ([name, value]) => value !== undefined && (value !== '' || name === 'REDIS_URL'),
+    ),
+  );
+  const result = environment.safeParse(present);
+  if (result.success) return result.data;
+
+  throw new ConfigError(
+    result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`),
+  );
+}
+
+function isUrlOf(value: string, protocols: readonly string[]): boolean {
+  return URL.canParse(value) && protocols.includes(new URL(value).protocol);
+}
+
+function isOrigin(value: string): boolean {
+  return isUrlOf(value, ['http:', 'https:']) && new URL(value).origin === value;
+}
+
+function isSubnet(value: string): boolean {
+  return z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]).safeParse(value).success;
+}

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { type Socket } from 'node:net';
+import { connectRedis, noRedis, type RedisGateway } from './adapters/redis';
+import { createTagReader, type TagReader } from './adapters/tag-reader';
+import { createSendQueueReader } from './adapters/tcp-send-queue';
+import { type Config } from './config';
+import {
+  createQuota,
+  keyByAddress,
+  keyBySubject,
+  type Quota,
+  type QuotaOptions,
+} from './middleware/rate-limit';
+import { type Logger } from './observability/logger';
+import { createAdmissions, type Admissions } from './services/admissions';
+import { createCachedMetadata } from './services/cached-metadata';
+import { createMetadataService, type MetadataService } from './services/metadata-service';
+import { createQuotaStore } from './services/quota-store';
+import { AUTH_FAILURES_PREFIX, CONTINUATIONS_PREFIX, OPENINGS_PREFIX } from './services/redis-keys';
+import { createTokenVerifier, type TokenVerifier } from './services/token-verifier';
+import { createTrackSource, type TrackSource } from './services/track-source';
+import { createLocalStore } from './storage/local-store';
+import { type TrackStore } from './storage/track-store';
+
+/** Everything the app is made of, opened and ready. */
+export interface Container {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly tracks: TrackSource;
+  readonly metadata: MetadataService;
+  readonly tokens: TokenVerifier;
+  readonly admissions: Admissions;
+  readonly quotas: Readonly<Record<'openings' | 'continuations' | 'authFailures', Quota>>;
+  readonly readSendQueue: (socket: Socket) => Promise<number | undefined>;
+  /** milliseconds since 1970 */
+  readonly clock: () => number;
+  readonly createBoundary: () => string;
+  /** Closes what was opened, in reverse order. */
+  close(): Promise<void>;
+}
+
+/** Parts that a test puts in place of the real ones. */
+export interface Replacements {
+  readonly store?: TrackStore;
+  readonly redis?: RedisGateway;
+  readonly tagReader?: TagReader;
+  readonly clock?: () => number;
+}
+
+/** A listener comes back from dinner to a paused track. */
+const ADMISSION_TTL_MS = 6 * 60 * 60 * 1000;
+
+/** The composition root: the only place that knows which implementation is used. */
+export async function createContainer(
+  config: Config,
+  logger: Logger,
+  replacements: Replacements = {},
+): Promise<Container> {
+  const { clock = Date.now } = replacements;
+  const redis = replacements.redis ?? (await openRedis(config, logger));
+  const tagReader = replacements.tagReader ?? createTagReader();
+  const tracks = createTrackSource(replacements.store ?? createLocalStore(config.audioFilesDir));
+  const { quotas, shutdown } = createQuotas(config, redis);
+
+  return {
+    config,
+    logger,
+    tracks,
+    metadata: createCachedMetadata({
+      metadata: createMetadataService({ tagReader }),
+      redis,
+      ttlSeconds: config.metadataCacheTtlSeconds,
+    }),
+    tokens: createTokenVerifier({
+      secrets: config.jwtSecrets,
+      issuer: config.jwtIssuer,
+      audience: config.jwtAudience,
+      now: () => clock() / 1000,
+    }),
+    admissions: createAdmissions({
+      redis,
+      ttlMs: Math.max(ADMISSION_TTL_MS, config.rateLimit.windowMs),
+      now: clock,
+    }),
+    quotas,
+    readSendQueue: createSendQueueReader(),
+    clock,
+    createBoundary: randomUUID,
+    async close() {
+      shutdown();
+      await tagReader.close();
+      await redis.close();
+    },
+  };
+}
+
+async function openRedis({ redisUrl }: Config, logger: Logger): Promise<RedisGateway> {
+  if (redisUrl !== undefined) return connectRedis(redisUrl, logger);
+  logger.info('no redis is configured: limits and caches are local');
+  return noRedis;
+}
+
+function createQuotas(
+  { rateLimit }: Config,
+  redis: RedisGateway,
+): Pick<Container, 'quotas'> & { shutdown: () => void } {
+  const stores = {
+    openings: createQuotaStore(redis, OPENINGS_PREFIX),
+    continuations: createQuotaStore(redis, CONTINUATIONS_PREFIX),
+    authFailures: createQuotaStore(redis, AUTH_FAILURES_PREFIX),
+  };
+  const common: Pick<QuotaOptions, 'windowMs'> = { windowMs: rateLimit.windowMs };
+  return {
+    quotas: {
+      openings: createQuota({
+        ...common,
+        name: 'openings',
+        limit: rateLimit.openingsMax,
+        store: stores.openings,
+        key: keyBySubject,
+        message: 'Too many tracks were opened; try again later',
+      }),
+      continuations: createQuota({
+        ...common,
+        name: 'continuations',
+        limit: rateLimit.continuationsMax,
+        store: stores.continuations,
+        key: keyBySubject,
+        message: 'Too many requests; try again later',
+      }),
+      authFailures: createQuota({
+        ...common,
+        name: 'authentication-failures',
+        limit: rateLimit.authFailuresMax,
+        store: stores.authFailures,
+        key: keyByAddress,
+        message: 'Too many failed authentications; try again later',
+      }),
+    },
+    shutdown() {
+      for (const store of Object.values(stores)) void store.shutdown?.();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { type RequestHandler } from 'express';
+import { AppError } from '../errors';
+import { describeError } from '../observability/logger';
+import { describeOriginal, type SelectedTrack } from '../services/track-source';
+import { planResponse, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
+import { sendRepresentation } from '../streaming/send-representation';
+
+/** Plans the answer to a request for the stored original. */
+export function planStream(request: PlanRequest, selected: SelectedTrack): ResponsePlan {
+  return planResponse(request, describeOriginal(selected));
+}
+
+/** GET and HEAD /api/stream/:trackId, for a delivery that is planned and paid for. */
+export function createStreamController(): RequestHandler {
+  return async (req, res) => {
+    const { delivery, context } = req;
+    if (delivery?.kind !== 'planned') throw delivery?.error;
+    const { plan, selected } = delivery;
+
+    if (plan.status === 412 || plan.status === 416) {
+      res.set(plan.fields);
+      throw plan.status === 412
+        ? new AppError('precondition_failed', 'The track is not in the state that was asked for')
+        : new AppError('range_not_satisfiable', 'The track has none of these bytes');
+    }
+
+    const { entry, signal } = context;
+    entry.bytesSent = 0;
+    const outcome = await sendRepresentation(res, plan, selected.track, {
+      signal,
+      onFirstByte: () => {
+        context.markFirstByte();
+      },
+      onSent: (bytes) => {
+        entry.bytesSent = (entry.bytesSent ?? 0) + bytes;
+      },
+    });
+    if (outcome.kind === 'complete' || outcome.kind === 'client-left') return;
+
+    const error = outcome.kind === 'read-failed' ? outcome.error : new Error('the file has shrunk');
+    if (!res.headersSent) {
+      throw new AppError('track_unavailable', 'The track cannot be read now', { cause: error });
+    }
+    context.logger.error('track broke off', { error: describeError(error) });
+    context.cut(outcome.kind);
+  };
+}

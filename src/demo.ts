@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { sign } from 'jsonwebtoken';
+import { runService } from './process';
+
+const FIRST_TRACK = 'first-light';
+const TOKEN_LIFETIME_SECONDS = 12 * 60 * 60;
+
+/** Plays `samples/` under a secret made for this run, and prints how to listen. */
+async function runDemo(): Promise<void> {
+  const secret = randomBytes(32).toString('base64url');
+  const address = await runService({
+    HOST: '127.0.0.1',
+    AUDIO_FILES_DIR: join(__dirname, '..', 'samples'),
+    ...process.env,
+    JWT_SECRET: secret,
+  });
+  if (!address) return;
+
+  const token = sign({ sub: 'demo-listener' }, secret, {
+    algorithm: 'HS256',
+    expiresIn: TOKEN_LIFETIME_SECONDS,
+  });
+  process.stdout.write(describeDemo(address, token));
+}
+
+function describeDemo({ address, port }: AddressInfo, token: string): string {
+  const host = address === '127.0.0.1' ? address : 'localhost';
+  const url = `http://${host}:${port}/api/stream/${FIRST_TRACK}`;
+  const auth = `-H 'Authorization: Bearer ${token}'`;
+  return `
+The demo plays samples/. A token for the next 12 hours:
+
+  ${token}
+
+The whole track, a range of it, its metadata:
+
+  curl ${auth} -o ${FIRST_TRACK}.mp3 ${url}
+  curl ${auth} -r 1000-1999 -o range.bin -D - ${url}
+  curl ${auth} ${url}/metadata
+
+Listen, and seek with the arrow keys:
+
+  ffplay -headers $'Authorization: Bearer ${token}\\r\\n' ${url}
+  mpv --http-header-fields='Authorization: Bearer ${token}' ${url}
+
+${describeFfmpeg()}
+Stop with Ctrl+C.
+`;
+}
+
+function describeFfmpeg(): string {
+  const isInstalled = spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' }).status === 0;
+  return isInstalled
+    ? 'ffmpeg: installed. Originals are streamed as they are and do not need it.'
+    : 'ffmpeg: not installed. Originals are streamed as they are and do not need it.';
+}
+
+void runDemo();

@@ -1,0 +1,4 @@
+import 'dotenv/config';
+import { runService } from './process';
+
+void runService(process.env);

@@ -1,0 +1,18 @@
+import { type RequestHandler } from 'express';
+import { AppError } from '../errors';
+import { ALLOWED_METHODS } from './browser-fields';
+import { announcesContent } from './refuse-content';
+
+/** 405 for all that neither reads nor asks what can be read (RFC 9110 §15.5.6). */
+export function createMethodGuard(): RequestHandler {
+  return (req, res, next) => {
+    if (req.method === 'GET' || req.method === 'HEAD') {
+      next();
+      return;
+    }
+    res.set('Allow', ALLOWED_METHODS);
+    // what the client still sends must not be taken for its next request
+    if (announcesContent(req.headers)) res.set('Connection', 'close');
+    throw new AppError('method_not_allowed', `Use one of ${ALLOWED_METHODS}`);
+  };
+}

@@ -1,0 +1,74 @@
+import { type Request, type RequestHandler, type Response } from 'express';
+import { AppError } from '../errors';
+import { type Principal, type TokenVerifier } from '../services/token-verifier';
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- the only way to extend Express' Request
+  namespace Express {
+    interface Request {
+      principal: Principal;
+    }
+  }
+}
+
+export interface AuthenticateDeps {
+  readonly tokens: TokenVerifier;
+  /** counts one failure of this address; rejects with `rate_limited` beyond the limit */
+  readonly countFailure: (req: Request, res: Response) => Promise<void>;
+}
+
+const REALM = 'TuneTON';
+const BEARER = /^Bearer(?: +(?<token>.*))?$/is;
+/** b64token of RFC 6750 §2.1 */
+const B64TOKEN = /^[\w.~+/-]+=*$/;
+
+/**
+ * Bearer token -> `req.principal`, else the answers of RFC 6750 §3.
+ *
+ * Only failures are counted by address: many listeners share one, and none of them may be refused
+ * for what a neighbour does.
+ */
+export function createAuthenticate({ tokens, countFailure }: AuthenticateDeps): RequestHandler {
+  return async (req, res, next) => {
+    try {
+      req.principal = tokens.verify(readBearerToken(req));
+    } catch (error) {
+      if (error instanceof AppError) {
+        await countFailure(req, res);
+        res.set('WWW-Authenticate', formatChallenge(error));
+      }
+      throw error;
+    }
+    req.context.entry.subject = req.principal.subject;
+    next();
+  };
+}
+
+function readBearerToken(req: Request): string {
+  // Node keeps the first of two lines, a proxy may have kept the other
+  const lines = req.rawHeaders.filter(
+    (name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization',
+  );
+  const field = req.headers.authorization;
+  if (lines.length > 1 || (field !== undefined && 'access_token' in req.query)) {
+    throw new AppError('invalid_request', 'Send one set of credentials');
+  }
+  const match = BEARER.exec(field ?? '');
+  if (!match) {
+    // nothing sent, or a scheme that is not ours: no error code (RFC 6750 §3.1)
+    throw new AppError('unauthorized', 'A Bearer token is required');
+  }
+  const token = match.groups?.token ?? '';
+  if (/,\s*Bearer /i.test(token)) {
+    throw new AppError('invalid_request', 'Send one set of credentials');
+  }
+  if (!B64TOKEN.test(token)) throw new AppError('invalid_token', 'The token is not valid');
+  return token;
+}
+
+function formatChallenge({ code, message }: AppError): string {
+  const challenge = `Bearer realm="${REALM}"`;
+  return code === 'unauthorized'
+    ? challenge
+    : `${challenge}, error="${code}", error_description="${message}"`;
+}

@@ -1,0 +1,73 @@
+import { type ErrorRequestHandler, type RequestHandler } from 'express';
+import { AppError, type ErrorCode } from '../errors';
+import { describeError } from '../observability/logger';
+
+/** A code without a status does not compile. */
+export const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
+  bad_request: 400,
+  invalid_request: 400,
+  unauthorized: 401,
+  invalid_token: 401,
+  not_found: 404,
+  track_not_found: 404,
+  method_not_allowed: 405,
+  request_timeout: 408,
+  precondition_failed: 412,
+  content_too_large: 413,
+  unsupported_media_type: 415,
+  range_not_satisfiable: 416,
+  rate_limited: 429,
+  header_fields_too_large: 431,
+  internal_error: 500,
+  not_implemented: 501,
+  library_unavailable: 503,
+  track_unavailable: 503,
+  overloaded: 503,
+};
+
+/** Soon enough for a listener, rare enough for a library that is being mounted. */
+const RETRY_AFTER_SECONDS = 5;
+
+/** The last stop of a request that no route took. */
+export function createNotFound(): RequestHandler {
+  return () => {
+    throw new AppError('not_found', 'There is nothing at this address');
+  };
+}
+
+/** The only place where an error becomes a status. */
+export function createErrorHandler(): ErrorRequestHandler {
+  // Express knows an error handler by its four parameters
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars
+  return (error: unknown, req, res, _next) => {
+    const failure = toAppError(error);
+    const status = STATUS_BY_CODE[failure.code];
+    if (status >= 500) {
+      req.context.logger.error(failure.message, { error: describeError(failure) });
+    }
+    if (res.headersSent) {
+      req.context.cut('error');
+      return;
+    }
+    if (res.destroyed) return;
+    if (status === 503) res.set('Retry-After', String(RETRY_AFTER_SECONDS));
+    res
+      .status(status)
+      .set('Cache-Control', 'no-store')
+      .json(formatError(failure.code, failure.message));
+  };
+}
+
+/** The error answer of the API. */
+export function formatError(code: ErrorCode, message: string): Record<string, string> {
+  return { status: 'error', code, message };
+}
+
+function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  // Express could not decode the path
+  if (error instanceof URIError) {
+    return new AppError('bad_request', 'The address is not valid percent-encoded UTF-8');
+  }
+  return new AppError('internal_error', 'Something went wrong on our side', { cause: error });
+}

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { type Request, type RequestHandler, type Response } from 'express';
+import { type Logger } from '../observability/logger';
+
+/** Why the server itself ended a response before its last byte. */
+export type CutReason = 'send-timeout' | 'short-read' | 'read-failed' | 'error';
+
+/** What a request carries from the first middleware to its log line. */
+export interface RequestContext {
+  readonly id: string;
+  readonly logger: Logger;
+  /** aborted when the connection goes before the response is complete */
+  readonly signal: AbortSignal;
+  /** filled in on the way; read once, when the response is over */
+  readonly entry: LogEntry;
+  /** Call when the header section goes out. */
+  markFirstByte(): void;
+  /** Ends the response where it stands: after the header section nothing else is honest. */
+  cut(reason: CutReason): void;
+}
+
+interface LogEntry {
+  /** the pattern, not the address: /api/stream/:trackId */
+  route?: string;
+  track?: string;
+  subject?: string;
+  /** content bytes taken over by the socket; undefined until a controller counts them */
+  bytesSent: number | undefined;
+  /** milliseconds since the request was read, when the header section went out */
+  firstByteMs?: number;
+  cutReason?: CutReason;
+}
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- the only way to extend Express' Request
+  namespace Express {
+    interface Request {
+      context: RequestContext;
+    }
+  }
+}
+
+/** Short enough that no token passes for an id. */
+const SANE_REQUEST_ID = /^[\w.:-]{1,64}$/;
+
+/**
+ * Gives each request an id, a way to learn that its client left, and a log line at its end.
+ *
+ * @param level of the line for an answer that went well; failures rise above it by themselves
+ */
+export function createRequestContext(
+  logger: Logger,
+  { level = 'info' }: { readonly level?: 'info' | 'debug' } = {},
+): RequestHandler {
+  return (req, res, next) => {
+    const startedAt = performance.now();
+    const controller = new AbortController();
+    const sent = req.headers['x-request-id'];
+    const id = typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
+    const entry: LogEntry = { bytesSent: undefined };
+
+    req.context = {
+      id,
+      logger: logger.child({ requestId: id }),
+      signal: controller.signal,
+      entry,
+      markFirstByte() {
+        entry.firstByteMs = performance.now() - startedAt;
+      },
+      cut(reason) {
+        entry.cutReason ??= reason;
+        res.destroy();
+      },
+    };
+    res.setHeader('X-Request-Id', id);
+    res.once('close', () => {
+      if (!res.writableFinished) controller.abort();
+      const durationMs = performance.now() - startedAt;
+      logger.log(resolveLevel(res, entry, level), 'request', describe(req, res, entry, durationMs));
+    });
+    next();
+  };
+}
+
+/** Notes route and track for the log line: Express forgets both when a handler throws. */
+export function createRouteNaming(): RequestHandler {
+  return ({ route, baseUrl, params, context }, _res, next) => {
+    context.entry.route = baseUrl + String((route as { path: unknown }).path);
+    if (typeof params.trackId === 'string') context.entry.track = params.trackId;
+    next();
+  };
+}
+
+/** Milliseconds with two decimals. */
+function roundMs(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
+function describe(
+  req: Request,
+  res: Response,
+  entry: LogEntry,
+  durationMs: number,
+): Record<string, unknown> {
+  const isComplete = res.writableFinished;
+  return {
+    requestId: req.context.id,
+    method: req.method,
+    // the path alone: a query may hold secrets
+    path: req.originalUrl.split('?', 1)[0],
+    route: entry.route ?? null,
+    track: entry.track ?? null,
+    status: res.statusCode,
+    bytesSent: entry.bytesSent ?? (isComplete ? contentLengthOf(req, res) : 0),
+    firstByteMs: roundMs(entry.firstByteMs ?? durationMs),
+    durationMs: roundMs(durationMs),
+    outcome: isComplete ? 'complete' : entry.cutReason ? 'cut-by-server' : 'client-left',
+    ...(entry.cutReason && !isComplete ? { cutReason: entry.cutReason } : {}),
+    subject: entry.subject ?? null,
+  };
+}
+
+function resolveLevel(res: Response, entry: LogEntry, level: string): string {
+  if (res.statusCode >= 500) return 'error';
+  return entry.cutReason === undefined ? level : 'warn';
+}
+
+function contentLengthOf(req: Request, res: Response): number {
+  if (req.method === 'HEAD') return 0;
+  return Number(res.getHeader('Content-Length') ?? 0);
+}

@@ -1,0 +1,70 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Express } from 'express';
+import { answerParserErrors } from './middleware/parser-errors';
+import { type Logger } from './observability/logger';
+
+/** Longer than the idle time of any proxy in front: it must never send into our closing. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+/** How often Node looks for the two above; the default of 30 s makes them ninety. */
+const CONNECTIONS_CHECK_MS = 1_000;
+/** How often connections that have become idle are closed while the server drains. */
+const DRAIN_CHECK_MS = 100;
+
+/** The HTTP server around the app, not listening yet. */
+export function createHttpServer(app: Express, logger: Logger): Server {
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      // checked by us, and answered like every other error
+      requireHostHeader: false,
+    },
+    app,
+  );
+  // a client that asks before it sends content is refused by the app instead of told to go on;
+  // other expectations are none of ours and may be ignored (RFC 9110 §10.1.1)
+  for (const event of ['checkContinue', 'checkExpectation']) {
+    server.on(event, (req: IncomingMessage, res: ServerResponse) => {
+      server.emit('request', req, res);
+    });
+  }
+  answerParserErrors(server, logger);
+  return server;
+}
+
+/**
+ * Stops accepting, lets running responses finish, and cuts what is left after `timeoutMs`.
+ *
+ * @returns how many connections had to be cut
+ */
+export async function drainServer(server: Server, timeoutMs: number): Promise<number> {
+  // a response that ends now must not be followed by another on its connection
+  server.prependListener('request', (_req: IncomingMessage, res: ServerResponse) => {
+    res.setHeader('Connection', 'close');
+  });
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  const idleTimer = setInterval(() => {
+    server.closeIdleConnections();
+  }, DRAIN_CHECK_MS);
+
+  let cut = 0;
+  const deadline = setTimeout(() => {
+    server.getConnections((_error, count) => {
+      cut = count;
+      server.closeAllConnections();
+    });
+  }, timeoutMs);
+
+  await closed;
+  clearInterval(idleTimer);
+  clearTimeout(deadline);
+  return cut;
+}
