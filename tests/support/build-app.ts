@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import { createApp } from '../../src/app';
+import { parseConfig } from '../../src/config';
+import { createContainer, type Container, type Replacements } from '../../src/container';
+import { createLogger } from '../../src/observability/logger';
+import { createHttpServer } from '../../src/server';
+import { TEST_SECRET } from './sign-token';
+
+export interface TestApp {
+  readonly port: number;
+  readonly server: Server;
+  readonly container: Container;
+  /** log lines so far, parsed */
+  readonly log: Record<string, unknown>[];
+  close(): Promise<void>;
+}
+
+/** The whole app on a real socket and the real Redis of the test run. */
+export async function startApp(
+  env: Readonly<Record<string, string>> = {},
+  replacements: Replacements = {},
+): Promise<TestApp> {
+  const config = parseConfig({
+    JWT_SECRET: TEST_SECRET,
+    REDIS_URL: process.env.TEST_REDIS_URL,
+    // all suites share one address
+    RATE_LIMIT_AUTH_FAILURES: '1000000',
+    ...env,
+  });
+  const log: Record<string, unknown>[] = [];
+  const lines = new Writable({
+    write(line: Buffer, _encoding, done) {
+      log.push(JSON.parse(line.toString()) as Record<string, unknown>);
+      done();
+    },
+  });
+  const logger = createLogger({ level: 'debug', format: 'json', stream: lines });
+  const container = await createContainer(config, logger, replacements);
+  const server = createHttpServer(createApp(container), logger);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    server,
+    container,
+    log,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await container.close();
+    },
+  };
+}
