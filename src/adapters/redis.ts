@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { Redis } from 'ioredis';
 import { type Logger } from '../observability/logger';
 
@@ -134,12 +135,10 @@ function createRedisGateway(
 
 /** A refused connection says what it is in its code, and nothing in its message. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isNativeError(error)) return String(error);
   return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
 function isCommandError(error: unknown): boolean {
-  return (
-    error instanceof Error && error.name === 'ReplyError' && COMMAND_ERRORS.test(error.message)
-  );
+  return isNativeError(error) && error.name === 'ReplyError' && COMMAND_ERRORS.test(error.message);
 }

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { createLogger as createWinston, format, transports, type Logger } from 'winston';
 
 export type { Logger };
@@ -36,7 +37,7 @@ export function createLogger({
 
 /** What an error says of itself, for a log line; causes included, as only operators see it. */
 export function describeError(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { message: String(error) };
+  if (!isNativeError(error)) return { message: String(error) };
   return {
     name: error.name,
     message: error.message,

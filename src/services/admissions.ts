@@ -49,6 +49,7 @@ export function createAdmissions({ redis, ttlMs, now = Date.now }: AdmissionsOpt
     max: MAX_LOCAL_ADMISSIONS,
     ttl: ttlMs,
     updateAgeOnGet: true,
+    ttlResolution: 0, // asks the clock each time
     perf: { now },
   });
 

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { isNativeError } from 'node:util/types';
 import { AppError } from '../errors';
 import { openLocalTrack } from './local-track';
 import { parseTrackId, spellingsOf } from './track-id';
@@ -129,5 +130,5 @@ function unavailable(cause: unknown): AppError {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return isNativeError(error) && 'code' in error ? String(error.code) : '';
 }
