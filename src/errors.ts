@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'request_timeout'
   | 'precondition_failed'
   | 'content_too_large'
+  | 'uri_too_long'
   | 'unsupported_media_type'
   | 'range_not_satisfiable'
   | 'rate_limited'

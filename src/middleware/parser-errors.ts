@@ -1,4 +1,10 @@
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  maxHeaderSize,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { type Duplex } from 'node:stream';
 import { type ErrorCode } from '../errors';
 import { type Logger } from '../observability/logger';
@@ -16,9 +22,14 @@ const MESSAGES: Partial<Readonly<Record<ErrorCode, string>>> = {
   request_timeout: 'The request took too long to arrive',
   header_fields_too_large: 'The header section is too large',
   content_too_large: 'This request takes no content',
+  uri_too_long: 'The address is too long',
   not_implemented: 'This method is not known here',
   method_not_allowed: `Use one of ${ALLOWED_METHODS}`,
 };
+
+interface ParserError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+}
 
 /**
  * Answers in the API's own form what Node's parser refuses before Express sees it, and what Node
@@ -39,19 +50,28 @@ export function answerParserErrors(server: Server, logger: Logger): void {
     });
   });
 
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+  server.on('clientError', (error: ParserError, socket: Duplex) => {
     const isSilent = 'bytesRead' in socket && socket.bytesRead === 0;
     if (!socket.writable || error.code === 'ECONNRESET' || isSilent || unanswered.get(socket)) {
       socket.destroy();
       return;
     }
-    refuse(socket, CODE_BY_PARSER_ERROR[error.code ?? ''] ?? 'bad_request', logger);
+    refuse(socket, codeOf(error), logger);
   });
 
   // Node would close without a word
   server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
     refuse(socket, 'method_not_allowed', logger);
   });
+}
+
+function codeOf({ code = '', rawPacket }: ParserError): ErrorCode {
+  const isOverflow = code === 'HPE_HEADER_OVERFLOW';
+  // the parser counts the request line among the fields, the standard does not (RFC 9112 §3)
+  if (isOverflow && rawPacket && !rawPacket.subarray(0, maxHeaderSize).includes('\r\n')) {
+    return 'uri_too_long';
+  }
+  return CODE_BY_PARSER_ERROR[code] ?? 'bad_request';
 }
 
 function refuse(socket: Duplex, code: ErrorCode, logger: Logger): void {

@@ -2,7 +2,7 @@ import { type Request, type RequestHandler, type Response } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import { AppError } from '../errors';
 import { type Admissions } from '../services/admissions';
-import { subjectKey } from '../services/redis-keys';
+import { addressKey, subjectKey } from '../services/redis-keys';
 import { STATUS_BY_CODE } from './error-handler';
 import { type Delivery } from './select-track';
 
@@ -54,7 +54,7 @@ export function keyBySubject(req: Request): string {
 
 export function keyByAddress(req: Request): string {
   // a client that is gone already has no address
-  return ipKeyGenerator(req.ip ?? '::', IPV6_SUBNET);
+  return addressKey(ipKeyGenerator(req.ip ?? '::', IPV6_SUBNET));
 }
 
 export interface TrackLimitDeps {

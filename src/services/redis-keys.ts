@@ -18,6 +18,11 @@ export function subjectKey(subject: string): string {
   return digest(subject);
 }
 
+/** What an address is counted by. */
+export function addressKey(address: string): string {
+  return digest(address);
+}
+
 /** Sorted set of the tracks a subject is admitted to. */
 export function admissionsKey(subject: string): string {
   return `${PREFIX}admissions:${digest(subject)}`;

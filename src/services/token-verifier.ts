@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { verify, JsonWebTokenError, type Jwt, type VerifyOptions } from 'jsonwebtoken';
 import { AppError } from '../errors';
 
@@ -33,6 +34,8 @@ export function createTokenVerifier({
   audience,
   now = () => Date.now() / 1000,
 }: TokenVerifierOptions): TokenVerifier {
+  // as keys, so that no secret is taken for something else because of how it looks
+  const keys = secrets.map((secret) => createSecretKey(secret, 'utf8'));
   const options = (): VerifyOptions & { complete: true } => ({
     algorithms: ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -45,7 +48,7 @@ export function createTokenVerifier({
   return {
     verify(token) {
       if (token.length > MAX_TOKEN_BYTES) throw invalid('The token is too long');
-      return toPrincipal(verifyWithAny(token, secrets, options()));
+      return toPrincipal(verifyWithAny(token, keys, options()));
     },
   };
 }
@@ -53,13 +56,13 @@ export function createTokenVerifier({
 /** The first secret's error is the one to tell: it is the current secret. */
 function verifyWithAny(
   token: string,
-  secrets: readonly string[],
+  keys: readonly KeyObject[],
   options: VerifyOptions & { complete: true },
 ): Jwt {
   let firstError: unknown;
-  for (const secret of secrets) {
+  for (const key of keys) {
     try {
-      return verify(token, secret, options);
+      return verify(token, key, options);
     } catch (error) {
       firstError ??= error;
       if (!isWrongSignature(error)) throw translate(error);

@@ -253,7 +253,7 @@ describe('GET /api/stream/:trackId', () => {
     [{ 'content-length': '3', 'content-encoding': 'br' }, 415, 'unsupported_media_type'],
     [{ 'transfer-encoding': 'chunked' }, 413, 'content_too_large'],
   ])('refuses a request with %j', async (headers, status, code) => {
-    const answer = await new Promise<{ status?: number; connection?: string; text: string }>(
+    const answer = await new Promise<{ status: unknown; connection: unknown; text: string }>(
       (resolve, reject) => {
         const req = httpRequest(
           {
