@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { type Readable } from 'node:stream';
+import { AppError } from '../errors';
+import { type AudioFormat } from '../services/audio-format';
+import { type TrackTags } from './tags/track-tags';
+import { startWorkerThread, TagReadingFailed, type WorkerThread } from './tags/worker-thread';
+
+export { TagReadingFailed };
+export type { ReplayGainTags, TrackAudio, TrackTags, TrackText } from './tags/track-tags';
+
+/** The part of an open track that tags are read through. */
+export interface TagSource {
+  readonly sizeBytes: number;
+  read(
+    range: { readonly firstPos: number; readonly lastPos: number },
+    signal?: AbortSignal,
+  ): Readable;
+}
+
+/** Reads tags in threads of its own, so that no file can block or kill the service. */
+export interface TagReader {
+  /**
+   * Reads the tags of a track. It must stay open until this settles, and no read of it is running
+   * then.
+   *
+   * @param format by which the track is parsed
+   * @throws TagReadingFailed when the parse took too long, crashed, or the store could not read;
+   *   AppError `overloaded` when too many tracks are waiting, or after `close()`
+   */
+  read(track: TagSource, format: AudioFormat): Promise<TrackTags>;
+  /** Ends all threads; what is running or waiting is rejected. */
+  close(): Promise<void>;
+}
+
+export interface TagReaderOptions {
+  /** wall clock for one track, 2000 by default */
+  readonly timeoutMs?: number;
+  /** tracks that may wait for a thread, 256 by default */
+  readonly mostWaiting?: number;
+  /** another thread's file, for tests */
+  readonly workerFile?: string;
+}
+
+// Parsing is work for a processor, and the service has others to do.
+const MOST_THREADS = 2;
+
+/** Threads are started when they are first needed, kept, and replaced when they had to be ended. */
+export function createTagReader(options: TagReaderOptions = {}): TagReader {
+  const { timeoutMs = 2000, mostWaiting = 256, workerFile = besideThisFile() } = options;
+  const threads = new Set<WorkerThread>();
+  const idle: WorkerThread[] = [];
+  const waiting: Turn[] = [];
+  let running = 0;
+  let isClosed = false;
+
+  async function takeTurn(): Promise<void> {
+    if (running < MOST_THREADS) {
+      running += 1;
+      return;
+    }
+    if (waiting.length >= mostWaiting) {
+      throw new AppError('overloaded', 'Too many tracks are being read; try again in a moment');
+    }
+    await new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
+  }
+
+  function passTurn(): void {
+    const next = waiting.shift();
+    if (next) next.resolve();
+    else running -= 1;
+  }
+
+  function takeThread(): WorkerThread {
+    const kept = idle.pop();
+    if (kept?.isAlive()) return kept;
+    const thread = startWorkerThread({ file: workerFile, timeoutMs });
+    threads.add(thread);
+    void thread.ended.then(() => threads.delete(thread));
+    return thread;
+  }
+
+  async function read(track: TagSource, format: AudioFormat): Promise<TrackTags> {
+    await takeTurn();
+    if (isClosed) throw closing();
+    const thread = takeThread();
+    const parsing = thread.parse({
+      sizeBytes: track.sizeBytes,
+      format,
+      readBytes: (position, lengthBytes, signal) => readBytes(track, position, lengthBytes, signal),
+    });
+    // A store may hang in a read that cannot be ended; the turn passes on when the thread is gone.
+    void Promise.race([Promise.allSettled([parsing]), thread.ended]).then(() => {
+      if (thread.isAlive()) idle.push(thread);
+      passTurn();
+    });
+    return parsing;
+  }
+
+  async function close(): Promise<void> {
+    isClosed = true;
+    for (const { reject } of waiting.splice(0)) reject(closing());
+    await Promise.all([...threads].map((thread) => thread.end('closed')));
+  }
+
+  return { read, close };
+}
+
+interface Turn {
+  readonly resolve: () => void;
+  readonly reject: (reason: Error) => void;
+}
+
+function closing(): AppError {
+  return new AppError('overloaded', 'The service is shutting down');
+}
+
+/** The worker has the extension of this file: compiled it is `.js`, from the sources `.ts`. */
+function besideThisFile(): string {
+  return join(__dirname, `tag-reader-worker${__filename.endsWith('.ts') ? '.ts' : '.js'}`);
+}
+
+async function readBytes(
+  track: TagSource,
+  position: number,
+  lengthBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(lengthBytes);
+  const range = { firstPos: position, lastPos: position + lengthBytes - 1 };
+  let filledBytes = 0;
+  for await (const chunk of track.read(range, signal) as AsyncIterable<Uint8Array>) {
+    bytes.set(chunk, filledBytes);
+    filledBytes += chunk.length;
+  }
+  if (filledBytes < lengthBytes) throw new Error('the track has shrunk while it was read');
+  return bytes;
+}

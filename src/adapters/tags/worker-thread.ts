@@ -1,0 +1,181 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type AudioFormat } from '../../services/audio-format';
+import { type TrackTags } from './track-tags';
+import { type FromWorker, type ToWorker } from './worker-messages';
+
+/** A parse gave nothing, and not because of what the track says: another try may give something. */
+export class TagReadingFailed extends Error {
+  override readonly name = 'TagReadingFailed';
+
+  constructor(
+    readonly reason: 'timeout' | 'crashed' | 'unreadable' | 'closed',
+    options?: ErrorOptions,
+  ) {
+    super(`tags could not be read: ${reason}`, options);
+  }
+}
+
+/** One track, and how to read it. */
+export interface ParseJob {
+  readonly sizeBytes: number;
+  readonly format: AudioFormat;
+  /** Bytes in a buffer of their own, which is given away; whatever it rejects with ends the parse. */
+  readonly readBytes: (
+    position: number,
+    lengthBytes: number,
+    signal: AbortSignal,
+  ) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** A thread that parses one track after the other. */
+export interface WorkerThread {
+  readonly isAlive: () => boolean;
+  /** resolves when the thread is gone, for whatever reason */
+  readonly ended: Promise<void>;
+  /**
+   * Parses one track; none may be running.
+   *
+   * When it settles no read of the track is running any more.
+   *
+   * @throws TagReadingFailed after which the thread is gone, except when the store could not read
+   */
+  parse(job: ParseJob): Promise<TrackTags>;
+  end(reason: 'timeout' | 'closed'): Promise<void>;
+}
+
+export interface WorkerThreadOptions {
+  /** compiled, or `.ts` where the sources run as they are */
+  readonly file: string;
+  /** wall clock for one track, from when the thread is ready */
+  readonly timeoutMs: number;
+}
+
+// Loading the parsers was measured at 0.15 s compiled and 1 s from the sources, on an idle machine.
+const START_TIMEOUT_MS = 20_000;
+const HEAP_MB = 128;
+
+interface Conversation {
+  readonly receive: (message: FromWorker) => void;
+  readonly lose: (failure: TagReadingFailed) => void;
+}
+
+/** Starts a thread. It keeps the process alive only while it parses. */
+export function startWorkerThread({ file, timeoutMs }: WorkerThreadOptions): WorkerThread {
+  const worker = createWorker(file);
+  let current: Conversation | undefined;
+  let failure: TagReadingFailed | undefined;
+  let isReady = false;
+
+  function lose(reason: TagReadingFailed): void {
+    failure ??= reason;
+    current?.lose(failure);
+  }
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'ready') isReady = true;
+    current?.receive(message);
+  });
+  worker.on('error', (cause) => {
+    lose(new TagReadingFailed('crashed', { cause }));
+  });
+  const ended = new Promise<void>((resolve) => {
+    worker.on('exit', () => {
+      lose(new TagReadingFailed('crashed'));
+      resolve();
+    });
+  });
+
+  async function end(reason: 'timeout' | 'closed'): Promise<void> {
+    failure ??= new TagReadingFailed(reason);
+    await worker.terminate();
+  }
+
+  async function parse(job: ParseJob): Promise<TrackTags> {
+    const reads = answerReads(worker, job);
+    worker.ref();
+    let timer = startTimer(isReady ? timeoutMs : START_TIMEOUT_MS);
+    function startTimer(delayMs: number): NodeJS.Timeout {
+      return setTimeout(() => void end('timeout'), delayMs);
+    }
+    try {
+      const tags = await new Promise<TrackTags>((resolve, reject) => {
+        current = {
+          lose: reject,
+          receive(message) {
+            if (message.kind === 'read') reads.answer(message.position, message.lengthBytes);
+            if (message.kind === 'parsed') resolve(message.tags);
+            if (message.kind === 'ready') {
+              clearTimeout(timer);
+              timer = startTimer(timeoutMs);
+            }
+          },
+        };
+        if (failure) reject(failure);
+        post(worker, { kind: 'parse', sizeBytes: job.sizeBytes, format: job.format });
+      });
+      reads.assertNoneFailed();
+      return tags;
+    } finally {
+      clearTimeout(timer);
+      current = undefined;
+      // idle threads must not keep the process alive
+      worker.unref();
+      await reads.stop();
+    }
+  }
+
+  return { isAlive: () => failure === undefined, ended, parse, end };
+}
+
+function createWorker(file: string): Worker {
+  return new Worker(file, {
+    // a thread that reads what strangers wrote needs no secrets
+    env: {},
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    ...(extname(file) === '.ts'
+      ? { execArgv: ['--require', require.resolve('ts-node/register/transpile-only')] }
+      : {}),
+  });
+}
+
+function post(worker: Worker, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+  worker.postMessage(message, transfer);
+}
+
+interface ReadAnswers {
+  answer(position: number, lengthBytes: number): void;
+  /** @throws TagReadingFailed: tags made from half a track are worth nothing */
+  assertNoneFailed(): void;
+  /** ends the read that is running, and waits for its end */
+  stop(): Promise<void>;
+}
+
+function answerReads(worker: Worker, job: ParseJob): ReadAnswers {
+  const aborter = new AbortController();
+  let running = Promise.resolve();
+  let failure: TagReadingFailed | undefined;
+
+  async function answerOne(position: number, lengthBytes: number): Promise<void> {
+    try {
+      if (failure) throw failure;
+      const bytes = await job.readBytes(position, lengthBytes, aborter.signal);
+      post(worker, { kind: 'bytes', bytes }, [bytes.buffer]);
+    } catch (cause) {
+      failure ??= new TagReadingFailed('unreadable', { cause });
+      post(worker, { kind: 'unreadable' });
+    }
+  }
+
+  return {
+    answer(position, lengthBytes) {
+      running = answerOne(position, lengthBytes);
+    },
+    assertNoneFailed() {
+      if (failure) throw failure;
+    },
+    async stop() {
+      aborter.abort();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import { type TagReader, TagReadingFailed, type TrackTags } from '../adapters/tag-reader';
+import { type AudioFormat } from './audio-format';
+import { formatDuration, formatText, formatWhole, formatYear } from './metadata-values';
+import { type SelectedTrack } from './track-source';
+
+/** Changes whenever the schema or the meaning of a field does; cached values of others are not read. */
+export const METADATA_SHAPE_VERSION = 1;
+
+const FORMATS = [
+  'mp3',
+  'flac',
+  'mp4',
+  'aac',
+  'ogg',
+  'wav',
+  'aiff',
+  'webm',
+  'wma',
+] as const satisfies readonly AudioFormat[];
+
+const text = z.string().max(1000);
+const whole = z.int().min(0);
+
+/** What the API answers about a track, in this order; what is not known is null. */
+export const trackMetadataSchema = z
+  .strictObject({
+    id: z.string(),
+    title: text,
+    artist: text,
+    album: text.nullable(),
+    albumArtist: text.nullable(),
+    year: whole.nullable(),
+    genre: text.nullable(),
+    trackNumber: whole.nullable(),
+    discNumber: whole.nullable(),
+    /** seconds, with three decimals */
+    duration: z.number().min(0).nullable(),
+    /** kbit/s of the audio on average */
+    bitrate: whole.nullable(),
+    format: z.enum(FORMATS),
+    /** in ffprobe's words, where there is one */
+    codec: text.nullable(),
+    container: text.nullable(),
+    sampleRate: whole.nullable(),
+    channels: whole.nullable(),
+    bitsPerSample: whole.nullable(),
+    lossless: z.boolean().nullable(),
+    /** bytes */
+    size: whole,
+    hasArtwork: z.boolean(),
+    replayGain: z
+      .strictObject({
+        trackGainDb: z.number().nullable(),
+        /** linear */
+        trackPeak: z.number().nullable(),
+        albumGainDb: z.number().nullable(),
+        albumPeak: z.number().nullable(),
+      })
+      .readonly()
+      .nullable(),
+    lastModified: z.iso.datetime(),
+    /** of the stream, strong */
+    etag: z.string(),
+    /** only when something could not be read */
+    warnings: z.array(text).min(1).readonly().exactOptional(),
+  })
+  .readonly();
+
+export type TrackMetadata = z.infer<typeof trackMetadataSchema>;
+
+export interface Description {
+  readonly metadata: TrackMetadata;
+  /** False when another try may say more: then it is neither cached nor given a validator. */
+  readonly isFinal: boolean;
+}
+
+/** Tags, duration and technical data of tracks. */
+export interface MetadataService {
+  /**
+   * Describes a track, whatever state its bytes are in.
+   *
+   * @param selected must stay open until this settles, even when nobody waits for the answer
+   * @throws AppError `overloaded` when too many tracks are waiting to be read
+   */
+  describe(selected: SelectedTrack): Promise<Description>;
+}
+
+export interface MetadataServiceDeps {
+  readonly tagReader: Pick<TagReader, 'read'>;
+}
+
+const NOTHING_READ: TrackTags = {
+  text: {},
+  audio: {
+    codec: null,
+    isLossless: null,
+    container: null,
+    sampleRateHz: null,
+    channels: null,
+    bitsPerSample: null,
+    durationSeconds: null,
+    bitRateBps: null,
+  },
+  replayGain: null,
+  pictures: 0,
+  pictureBytes: 0,
+  problems: [],
+};
+
+const PROBLEM_WARNINGS = {
+  tags: 'Some tags could not be read.',
+  audio: 'The duration could not be determined.',
+} as const;
+
+const FAILURE_WARNINGS: Readonly<Record<TagReadingFailed['reason'], string>> = {
+  timeout: 'Reading the tags took too long.',
+  crashed: 'Reading the tags failed.',
+  unreadable: 'The track could not be read.',
+  closed: 'Reading the tags was interrupted.',
+};
+
+export function createMetadataService({ tagReader }: MetadataServiceDeps): MetadataService {
+  return {
+    async describe(selected) {
+      if (selected.track.sizeBytes === 0) {
+        const warnings = ['The track is empty.'];
+        return { metadata: buildMetadata(selected, NOTHING_READ, warnings), isFinal: true };
+      }
+      try {
+        const tags = await tagReader.read(selected.track, selected.format);
+        const warnings = tags.problems.map((problem) => PROBLEM_WARNINGS[problem]);
+        return { metadata: buildMetadata(selected, tags, warnings), isFinal: true };
+      } catch (error) {
+        if (!(error instanceof TagReadingFailed)) throw error;
+        const warnings = [FAILURE_WARNINGS[error.reason]];
+        return { metadata: buildMetadata(selected, NOTHING_READ, warnings), isFinal: false };
+      }
+    },
+  };
+}
+
+function buildMetadata(
+  { id, format, entityTag, track }: SelectedTrack,
+  tags: TrackTags,
+  warnings: readonly string[],
+): TrackMetadata {
+  const { audio } = tags;
+  return {
+    id,
+    title: formatText(tags.text.title) ?? nameWithoutExtension(track.fileName),
+    artist: formatText(tags.text.artist) ?? 'Unknown Artist',
+    album: formatText(tags.text.album),
+    albumArtist: formatText(tags.text.albumArtist),
+    year: formatYear(tags.text.year),
+    genre: formatText(tags.text.genre),
+    trackNumber: formatWhole(tags.text.trackNumber),
+    discNumber: formatWhole(tags.text.discNumber),
+    duration: formatDuration(audio.durationSeconds),
+    bitrate: formatWhole(averageKbps(tags, track.sizeBytes)),
+    format,
+    codec: formatText(audio.codec),
+    container: formatText(audio.container),
+    sampleRate: formatWhole(audio.sampleRateHz),
+    channels: formatWhole(audio.channels),
+    bitsPerSample: formatWhole(audio.bitsPerSample),
+    lossless: audio.isLossless,
+    size: track.sizeBytes,
+    hasArtwork: tags.pictures > 0,
+    replayGain: tags.replayGain,
+    lastModified: new Date(Number(track.mtimeNs / 1_000_000n)).toISOString(),
+    etag: entityTag,
+    ...(warnings.length > 0 ? { warnings } : {}),
+  };
+}
+
+function nameWithoutExtension(fileName: string): string {
+  const dot = fileName.lastIndexOf('.');
+  return formatText(dot > 0 ? fileName.slice(0, dot) : fileName) ?? 'Untitled';
+}
+
+function averageKbps({ audio, pictureBytes }: TrackTags, sizeBytes: number): number | null {
+  if (audio.bitRateBps !== null) return audio.bitRateBps / 1000;
+  if (!audio.durationSeconds) return null;
+  return ((sizeBytes - pictureBytes) * 8) / audio.durationSeconds / 1000;
+}
