@@ -44,7 +44,10 @@ const secret = z
 const redisUrl = z
   .string()
   .refine(
-    (value) => value === '' || value.startsWith('/') || isUrlOf(value, ['redis:', 'rediss:']),
+    (value) =>
+      value === '' ||
+      value.startsWith('/') ||
+      (/^rediss?:\/\/./.test(value) && isUrlOf(value, ['redis:', 'rediss:'])),
     'must be a redis:// or rediss:// URL, the absolute path of a socket, or empty for none',
   );
 
@@ -91,10 +94,17 @@ const environment = z
     DRAIN_TIMEOUT_SECONDS: wholeNumber(0, MAX_TIMER_SECONDS, 'seconds').default(25),
     TRUST_PROXY: trustProxy.default(0),
   })
-  .refine(
-    ({ NODE_ENV, JWT_SECRET }) => NODE_ENV !== 'production' || JWT_SECRET !== EXAMPLE_JWT_SECRET,
-    { path: ['JWT_SECRET'], error: 'must not be the example value in production' },
-  )
+  .superRefine((env, context) => {
+    if (env.NODE_ENV !== 'production') return;
+    for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS'] as const) {
+      if (env[name] !== EXAMPLE_JWT_SECRET) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [name],
+        message: 'must not be the example value in production',
+      });
+    }
+  })
   .transform((env) => ({
     port: env.PORT,
     host: env.HOST,
@@ -146,13 +156,20 @@ export function parseConfig(env: NodeJS.ProcessEnv): Config {
 }
 
 function isUrlOf(value: string, protocols: readonly string[]): boolean {
-  return URL.canParse(value) && protocols.includes(new URL(value).protocol);
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocols.includes(protocol) && hostname !== '';
 }
 
 function isOrigin(value: string): boolean {
-  return isUrlOf(value, ['http:', 'https:']) && new URL(value).origin === value;
+  // a pattern would be compared as it stands, and never match
+  return (
+    isUrlOf(value, ['http:', 'https:']) && new URL(value).origin === value && !value.includes('*')
+  );
 }
 
+/** A range of all addresses would trust whoever asks. */
 function isSubnet(value: string): boolean {
+  if (/\/0+$/.test(value)) return false;
   return z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]).safeParse(value).success;
 }

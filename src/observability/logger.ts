@@ -1,5 +1,11 @@
 import { isNativeError } from 'node:util/types';
-import { createLogger as createWinston, format, transports, type Logger } from 'winston';
+import {
+  createLogger as createWinston,
+  format,
+  transports,
+  type Logform,
+  type Logger,
+} from 'winston';
 
 export type { Logger };
 
@@ -10,8 +16,16 @@ export interface LoggerOptions {
   readonly stream?: NodeJS.WritableStream;
 }
 
-/** Anything shaped like a JWT or bearer credentials, wherever it came from. */
-const CREDENTIALS = /\bBearer\s+[^\s"',]+|\beyJ[\w-]*\.[\w-]*(?:\.[\w-]*)*/gi;
+/** Where winston keeps the finished line. */
+const MESSAGE = Symbol.for('message');
+/** Takes no quote and no escape along, so that JSON stays JSON. */
+const BEARER_CREDENTIALS = /\bBearer\s+[^\s"',\\]+/gi;
+/** Anything a JWT could stand in; whole runs, so that no text makes the search start over and over. */
+const TOKEN_CHARACTERS = /[\w.-]+/g;
+/** How the header of a JWT starts: `{"` in base64url. */
+const JWT_START = 'eyJ';
+/** What could end a line, or make a terminal do things. */
+const CONTROLS = /[\p{Cc}\u2028\u2029]/gu;
 
 /** Lines on standard output: JSON for machines, text for people. No credentials in either. */
 export function createLogger({
@@ -19,17 +33,13 @@ export function createLogger({
   format: form,
   stream = process.stdout,
 }: LoggerOptions): Logger {
-  const lines =
-    form === 'json'
-      ? [format.json()]
-      : [
-          format.printf(({ timestamp, level, message, ...rest }) =>
-            formatText(timestamp, level, message, rest),
-          ),
-        ];
   return createWinston({
     level,
-    format: format.combine(format.timestamp(), redact(), ...lines),
+    format: format.combine(
+      format.timestamp(),
+      form === 'json' ? format.json() : format.printf(formatText),
+      redact(),
+    ),
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's types call the constructor an instance
     transports: [new transports.Stream({ stream })],
   });
@@ -47,34 +57,26 @@ export function describeError(error: unknown): Record<string, unknown> {
   };
 }
 
-/** Removes credentials from a text of any origin. */
+/** Removes bearer credentials and JWTs, wherever they stand. */
 export function redactCredentials(text: string): string {
-  return text.replace(CREDENTIALS, '[redacted]');
+  const withoutBearer = text.replace(BEARER_CREDENTIALS, '[redacted]');
+  return withoutBearer.includes(JWT_START)
+    ? withoutBearer.replace(TOKEN_CHARACTERS, redactToken)
+    : withoutBearer;
 }
 
+function redactToken(run: string): string {
+  const start = run.indexOf(JWT_START);
+  return start >= 0 && run.includes('.', start) ? `${run.slice(0, start)}[redacted]` : run;
+}
+
+/** Over the finished line, so that no place in it is forgotten. */
 const redact = format((info) => {
-  // symbol keys carry winston's own state, so the entry is changed in place
-  for (const [key, value] of Object.entries(info)) info[key] = redactValue(value);
+  info[MESSAGE] = redactCredentials(String(info[MESSAGE]));
   return info;
 });
 
-function redactValue(value: unknown): unknown {
-  if (typeof value === 'string') return redactCredentials(value);
-  if (Array.isArray(value)) return value.map(redactValue);
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [key, redactValue(inner)]),
-    );
-  }
-  return value;
-}
-
-function formatText(
-  timestamp: unknown,
-  level: string,
-  message: unknown,
-  rest: Readonly<Record<string, unknown>>,
-): string {
+function formatText({ timestamp, level, message, ...rest }: Logform.TransformableInfo): string {
   const details = Object.entries(rest)
     .filter(([, value]) => value !== undefined)
     .map(
@@ -82,10 +84,14 @@ function formatText(
         ` ${key}=${typeof value === 'string' ? quote(value) : JSON.stringify(value)}`,
     )
     .join('');
-  return `${String(timestamp)} ${level.padEnd(5)} ${String(message)}${details}`;
+  const line = `${String(timestamp)} ${level.padEnd(5)} ${String(message)}${details}`;
+  return line.replace(CONTROLS, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return `\\u${code.padStart(4, '0')}`;
+  });
 }
 
-/** A value with spaces or control characters must not look like two, or like a line of its own. */
+/** A value with spaces must not look like two. */
 function quote(value: string): string {
-  return /^[^\s"=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);
+  return /^[^\s"=]+$/u.test(value) ? value : JSON.stringify(value);
 }

@@ -60,9 +60,15 @@ export function describeOriginal({ track, format, entityTag }: SelectedTrack): R
     lengthBytes: track.sizeBytes,
     mediaType: MEDIA_TYPES[format],
     entityTag,
-    lastModifiedSeconds: Number(track.mtimeNs / 1_000_000_000n),
+    lastModifiedSeconds: Number(floorDivide(track.mtimeNs, 1_000_000_000n)),
     contentDisposition: formatInlineName(track.fileName),
   };
+}
+
+/** Division of bigints rounds towards zero, which before 1970 is up. */
+function floorDivide(dividend: bigint, divisor: bigint): bigint {
+  const quotient = dividend / divisor;
+  return quotient * divisor > dividend ? quotient - 1n : quotient;
 }
 
 async function sniffFormat(track: OpenedTrack): Promise<AudioFormat> {

@@ -13,8 +13,12 @@ import { type OpenedTrack, type TrackStore } from './track-store';
  */
 export const EXTENSIONS: readonly string[] =
   'flac wav mp3 m4a m4b mp4 aac opus ogg oga webm weba aiff aif wma'.split(' ');
-/** Lower case is asked for first; other mixtures do not occur in the wild. */
-const SPELLED_EXTENSIONS = [...EXTENSIONS, ...EXTENSIONS.map((name) => name.toUpperCase())];
+/** As rippers and other systems spell them; lower case is asked for first. */
+const SPELLED_EXTENSIONS = [
+  ...EXTENSIONS,
+  ...EXTENSIONS.map((name) => name.toUpperCase()),
+  ...EXTENSIONS.map((name) => name.charAt(0).toUpperCase() + name.slice(1)),
+];
 
 /** A FIFO without a writer must not hold the request; on files the flag changes nothing. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
@@ -29,30 +33,17 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', '
  * @param root the library; it may be missing and appear later
  */
 export function createLocalStore(root: string): TrackStore {
-  let realRoot: Promise<string> | undefined;
-
-  /** Symbolic links may lead anywhere; what counts is where the open file really lies. */
-  const liesWithin = async (handle: FileHandle, path: string): Promise<boolean> => {
-    const realPath = await resolveOpened(handle, path);
-    const isBelow = async (): Promise<boolean> => {
-      realRoot ??= realpath(root);
-      return realPath.startsWith((await realRoot) + sep);
-    };
-    if (await isBelow()) return true;
-    realRoot = undefined; // the root may have been mounted or linked anew since
-    return isBelow();
-  };
-
   const openFile = async (path: string): Promise<OpenedTrack | undefined> => {
     const handle = await openIfPresent(path);
     if (!handle) return undefined;
     try {
       const stats = await handle.stat({ bigint: true });
-      if (stats.isFile() && (await liesWithin(handle, path))) {
+      if (stats.isFile() && (await liesWithin(root, handle, path))) {
         return openLocalTrack(handle, path, stats);
       }
     } catch (error) {
       await handle.close();
+      if (ABSENT.has(codeOf(error))) return undefined; // the library went while we looked
       throw unavailable(error);
     }
     await handle.close();
@@ -104,6 +95,15 @@ async function openIfPresent(path: string): Promise<FileHandle | undefined> {
     if (ABSENT.has(codeOf(error))) return undefined;
     throw unavailable(error);
   }
+}
+
+/**
+ * Symbolic links may lead anywhere; what counts is where the open file really lies. The library is
+ * resolved each time: it may have been mounted or linked anew.
+ */
+async function liesWithin(root: string, handle: FileHandle, path: string): Promise<boolean> {
+  const [realPath, realRoot] = await Promise.all([resolveOpened(handle, path), realpath(root)]);
+  return realPath.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
 }
 
 /**

@@ -68,14 +68,23 @@ function parseRangeSet(rangeSet: string): RangeSpec[] | undefined {
   const members = rangeSet.split(',');
   for (const [index, member] of members.entries()) {
     // white space belongs to the commas, so there is none before the first member
-    const text =
-      index === 0 ? member.replace(/[ \t]+$/, '') : member.replace(/^[ \t]+|[ \t]+$/g, '');
+    const text = trimWhiteSpace(member, index > 0);
     if (text === '') continue;
     const spec = parseRangeSpec(text);
     if (!spec) return undefined;
     specs.push(spec);
   }
   return specs.length > 0 ? specs : undefined;
+}
+
+/** Not by a regular expression: one that looks for the end tries from every blank. */
+function trimWhiteSpace(text: string, isLeadingAllowed: boolean): string {
+  const isBlank = (at: number): boolean => text[at] === ' ' || text[at] === '\t';
+  let start = 0;
+  let end = text.length;
+  while (isLeadingAllowed && start < end && isBlank(start)) start += 1;
+  while (end > start && isBlank(end - 1)) end -= 1;
+  return text.slice(start, end);
 }
 
 function parseRangeSpec(text: string): RangeSpec | undefined {

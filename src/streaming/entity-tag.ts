@@ -1,6 +1,8 @@
 /** etagc: any visible character except the quote, and obs-text (RFC 9110 §8.8.3) */
 const ENTITY_TAG = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")/;
 
+const ANY = /^[ \t]*\*[ \t]*$/;
+
 /** An entity tag as sent: `W/` apart, the opaque tag with its quotes. */
 export interface EntityTag {
   readonly isWeak: boolean;
@@ -23,7 +25,7 @@ export function parseEntityTag(field: string): EntityTag | undefined {
  * matches nothing. So a mangled `If-None-Match` costs a download, never a stale copy.
  */
 export function parseEntityTagCondition(field: string): EntityTagCondition {
-  if (field.trim() === '*') return '*';
+  if (ANY.test(field)) return '*';
 
   const tags: EntityTag[] = [];
   let rest = field;

@@ -34,24 +34,33 @@ export function formatHttpDate(seconds: number): string {
 }
 
 function toSeconds(groups: Record<string, string | undefined>, now: number): number | undefined {
-  const [day, year, hour, minute, second] = ['day', 'year', 'hour', 'minute', 'second'].map(
-    (name) => Number(groups[name]),
-  ) as [number, number, number, number, number];
+  const year = Number(groups.year);
+  if (groups.year?.length !== 2) return toSecondsIn(year, groups);
+
+  // more than 50 years ahead means the past (RFC 9110 §5.6.7)
+  const limit = new Date(now);
+  limit.setUTCFullYear(limit.getUTCFullYear() + 50);
+  const century = Math.floor(new Date(now).getUTCFullYear() / 100) * 100;
+  for (const start of [century + 100, century, century - 100]) {
+    const seconds = toSecondsIn(start + year, groups);
+    if (seconds !== undefined && seconds * 1000 <= limit.getTime()) return seconds;
+  }
+  return undefined;
+}
+
+/** Undefined when that year has no such day, or no day such a time. */
+function toSecondsIn(year: number, groups: Record<string, string | undefined>): number | undefined {
   const month = MONTHS.indexOf(groups.month ?? '');
-  const fullYear = groups.year?.length === 2 ? expandYear(year, now) : year;
+  const day = Number(groups.day);
+  const hour = Number(groups.hour);
+  const minute = Number(groups.minute);
+  const second = Number(groups.second);
   // a leap second is valid grammar
   if (hour > 23 || minute > 59 || second > 60) return undefined;
 
   const date = new Date(0);
-  date.setUTCFullYear(fullYear, month, day);
+  date.setUTCFullYear(year, month, day);
   if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return undefined;
   date.setUTCHours(hour, minute, second);
   return date.getTime() / 1000;
-}
-
-/** A two-digit year more than 50 years ahead means the past (RFC 9110 §5.6.7). */
-function expandYear(twoDigits: number, now: number): number {
-  const thisYear = new Date(now).getUTCFullYear();
-  const year = thisYear - (thisYear % 100) + twoDigits;
-  return year > thisYear + 50 ? year - 100 : year;
 }

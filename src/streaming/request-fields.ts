@@ -8,14 +8,14 @@ export interface RequestFields {
   readonly range?: string;
 }
 
-const NAMES: Readonly<Record<string, keyof RequestFields>> = {
-  'if-match': 'ifMatch',
-  'if-none-match': 'ifNoneMatch',
-  'if-modified-since': 'ifModifiedSince',
-  'if-unmodified-since': 'ifUnmodifiedSince',
-  'if-range': 'ifRange',
-  range: 'range',
-};
+const NAMES = new Map<string, keyof RequestFields>([
+  ['if-match', 'ifMatch'],
+  ['if-none-match', 'ifNoneMatch'],
+  ['if-modified-since', 'ifModifiedSince'],
+  ['if-unmodified-since', 'ifUnmodifiedSince'],
+  ['if-range', 'ifRange'],
+  ['range', 'range'],
+]);
 
 /**
  * Combines the lines of each field into one value (RFC 9110 §5.3).
@@ -28,7 +28,7 @@ const NAMES: Readonly<Record<string, keyof RequestFields>> = {
 export function readRequestFields(rawHeaders: readonly string[]): RequestFields {
   const fields: { -readonly [name in keyof RequestFields]: string } = {};
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = NAMES[rawHeaders[i]?.toLowerCase() ?? ''];
+    const name = NAMES.get(rawHeaders[i]?.toLowerCase() ?? '');
     if (!name) continue;
     const value = rawHeaders[i + 1] ?? '';
     const earlier = fields[name];

@@ -39,10 +39,12 @@ export async function sendRepresentation(
     res.writeHead(plan.status, plan.fields);
     onFirstByte?.();
   };
+  let isSocketLost = false;
   const forward = (chunk: Buffer, done: (error?: Error | null) => void): void => {
     begin();
     res.write(chunk, (error) => {
-      if (!error) onSent?.(chunk.length);
+      if (error) isSocketLost = true;
+      else onSent?.(chunk.length);
       done(error);
     });
   };
@@ -52,8 +54,10 @@ export async function sendRepresentation(
       const sentBytes = await sendSegment(segment, source, forward, signal);
       if (sentBytes < segmentLength(segment)) return { kind: 'short-read' };
     } catch (error) {
-      // both sides end in the same errors; the signal tells which of them went first
-      return signal.aborted ? { kind: 'client-left' } : { kind: 'read-failed', error };
+      // both sides end in the same errors; these two tell which of them went first, and a failed
+      // write can be ahead of the signal
+      const hasClientLeft = signal.aborted || isSocketLost;
+      return hasClientLeft ? { kind: 'client-left' } : { kind: 'read-failed', error };
     }
   }
   begin();
