@@ -5,8 +5,8 @@ import { createMetadataController, planMetadata } from './controllers/metadata-c
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
-import { createBrowserFields } from './middleware/browser-fields';
-import { createHostCheck } from './middleware/check-host';
+import { createBrowserFields, createOptionsAnswer } from './middleware/browser-fields';
+import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
 import { createContentRefusal } from './middleware/refuse-content';
@@ -21,7 +21,8 @@ export function createApp(container: Container): Express {
   const { config, logger, tracks, metadata, tokens, quotas, admissions, clock, createBoundary } =
     container;
   const browserFields = createBrowserFields(config.corsOrigin);
-  const hostCheck = createHostCheck();
+  const requestCheck = createRequestCheck();
+  const answerOptions = createOptionsAnswer();
   const nameRoute = createRouteNaming();
   const methodGuard = createMethodGuard();
   const selection = { tracks, createBoundary, now: clock };
@@ -39,7 +40,8 @@ export function createApp(container: Container): Express {
         createRequestContext(logger, { level: 'debug' }),
         nameRoute,
         browserFields,
-        hostCheck,
+        requestCheck,
+        answerOptions,
         methodGuard,
       ],
       health: createHealthController(config.nodeEnv),
@@ -47,7 +49,7 @@ export function createApp(container: Container): Express {
   );
   app.use(createRequestContext(logger));
   app.use(createSendTimeout(config.sendTimeoutMs, container.readSendQueue));
-  app.use(browserFields, hostCheck);
+  app.use(browserFields, requestCheck, answerOptions);
   app.use(
     '/api/stream',
     createStreamRoutes({

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** Everything the service can be told from outside, parsed and complete. */
@@ -26,8 +27,9 @@ const MAX_TIMER_SECONDS = Math.floor(MAX_TIMER_MS / 1000);
 
 const isLongEnough = (secret: string): boolean => Buffer.byteLength(secret) >= MIN_SECRET_BYTES;
 
-const wholeNumber = (min: number, max: number, unit: string) => {
-  const wanted = `must be a whole number of ${unit} from ${min} to ${max}`;
+const wholeNumber = (min: number, max: number, unit?: string) => {
+  const kind = unit === undefined ? 'a whole number' : `a whole number of ${unit}`;
+  const wanted = `must be ${kind} from ${min} to ${max}`;
   return z
     .string()
     .regex(/^\d{1,15}$/, wanted)
@@ -40,6 +42,12 @@ const optionalText = z.string().optional();
 const secret = z
   .string(`is required: a random string of at least ${MIN_SECRET_BYTES} bytes`)
   .refine(isLongEnough, `must be at least ${MIN_SECRET_BYTES} bytes long`);
+
+const host = z.string().refine(
+  // a name whose last label is a number would be an address, and is none
+  (value) => isIP(value) !== 0 || /^(?:[\w-]+\.)*(?=[\w-]*[a-z_])[\w-]+\.?$/i.test(value),
+  'must be an IP address or a host name',
+);
 
 const redisUrl = z
   .string()
@@ -73,8 +81,8 @@ const trustProxy = z
 /** The variables, in the order of `.env.example` and the README. */
 const environment = z
   .object({
-    PORT: wholeNumber(0, 65_535, 'a TCP port').default(3005),
-    HOST: optionalText,
+    PORT: wholeNumber(0, 65_535).default(3005),
+    HOST: host.optional(),
     NODE_ENV: z.string().default('development'),
     JWT_SECRET: secret,
     JWT_SECRET_PREVIOUS: secret.optional(),

@@ -4,13 +4,7 @@ import { connectRedis, noRedis, type RedisGateway } from './adapters/redis';
 import { createTagReader, type TagReader } from './adapters/tag-reader';
 import { createSendQueueReader } from './adapters/tcp-send-queue';
 import { type Config } from './config';
-import {
-  createQuota,
-  keyByAddress,
-  keyBySubject,
-  type Quota,
-  type QuotaOptions,
-} from './middleware/rate-limit';
+import { createQuota, keyByAddress, keyBySubject, type Quota } from './middleware/rate-limit';
 import { type Logger } from './observability/logger';
 import { createAdmissions, type Admissions } from './services/admissions';
 import { createCachedMetadata } from './services/cached-metadata';
@@ -26,6 +20,7 @@ import { type TrackStore } from './storage/track-store';
 export interface Container {
   readonly config: Config;
   readonly logger: Logger;
+  readonly redis: RedisGateway;
   readonly tracks: TrackSource;
   readonly metadata: MetadataService;
   readonly tokens: TokenVerifier;
@@ -65,6 +60,7 @@ export async function createContainer(
   return {
     config,
     logger,
+    redis,
     tracks,
     metadata: createCachedMetadata({
       metadata: createMetadataService({ tagReader }),
@@ -109,11 +105,11 @@ function createQuotas(
     continuations: createQuotaStore(redis, CONTINUATIONS_PREFIX),
     authFailures: createQuotaStore(redis, AUTH_FAILURES_PREFIX),
   };
-  const common: Pick<QuotaOptions, 'windowMs'> = { windowMs: rateLimit.windowMs };
+  const { windowMs } = rateLimit;
   return {
     quotas: {
       openings: createQuota({
-        ...common,
+        windowMs,
         name: 'openings',
         limit: rateLimit.openingsMax,
         store: stores.openings,
@@ -121,7 +117,7 @@ function createQuotas(
         message: 'Too many tracks were opened; try again later',
       }),
       continuations: createQuota({
-        ...common,
+        windowMs,
         name: 'continuations',
         limit: rateLimit.continuationsMax,
         store: stores.continuations,
@@ -129,7 +125,7 @@ function createQuotas(
         message: 'Too many requests; try again later',
       }),
       authFailures: createQuota({
-        ...common,
+        windowMs,
         name: 'authentication-failures',
         limit: rateLimit.authFailuresMax,
         store: stores.authFailures,

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { sign } from 'jsonwebtoken';
-import { runService } from './process';
+import { runService, type RunningService } from './process';
 
 const FIRST_TRACK = 'first-light';
 const TOKEN_LIFETIME_SECONDS = 12 * 60 * 60;
@@ -11,23 +10,24 @@ const TOKEN_LIFETIME_SECONDS = 12 * 60 * 60;
 /** Plays `samples/` under a secret made for this run, and prints how to listen. */
 async function runDemo(): Promise<void> {
   const secret = randomBytes(32).toString('base64url');
-  const address = await runService({
+  const service = await runService({
     HOST: '127.0.0.1',
     AUDIO_FILES_DIR: join(__dirname, '..', 'samples'),
     ...process.env,
     JWT_SECRET: secret,
   });
-  if (!address) return;
+  if (!service) return;
 
   const token = sign({ sub: 'demo-listener' }, secret, {
     algorithm: 'HS256',
     expiresIn: TOKEN_LIFETIME_SECONDS,
   });
-  process.stdout.write(describeDemo(address, token));
+  process.stdout.write(describeDemo(service, token));
 }
 
-function describeDemo({ address, port }: AddressInfo, token: string): string {
-  const host = address === '127.0.0.1' ? address : 'localhost';
+function describeDemo({ address, isRedisUp }: RunningService, token: string): string {
+  const { port } = address;
+  const host = address.address === '127.0.0.1' ? address.address : 'localhost';
   const url = `http://${host}:${port}/api/stream/${FIRST_TRACK}`;
   const auth = `-H 'Authorization: Bearer ${token}'`;
   return `
@@ -46,16 +46,14 @@ Listen, and seek with the arrow keys:
   ffplay -headers $'Authorization: Bearer ${token}\\r\\n' ${url}
   mpv --http-header-fields='Authorization: Bearer ${token}' ${url}
 
-${describeFfmpeg()}
+Redis: ${isRedisUp ? 'in use.' : 'not there. Limits and caches are kept in this process.'}
+ffmpeg: ${hasFfmpeg() ? 'installed' : 'not installed'}. Originals are streamed as they are and do not need it.
 Stop with Ctrl+C.
 `;
 }
 
-function describeFfmpeg(): string {
-  const isInstalled = spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' }).status === 0;
-  return isInstalled
-    ? 'ffmpeg: installed. Originals are streamed as they are and do not need it.'
-    : 'ffmpeg: not installed. Originals are streamed as they are and do not need it.';
+function hasFfmpeg(): boolean {
+  return spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' }).status === 0;
 }
 
 void runDemo();

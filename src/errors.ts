@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'header_fields_too_large'
   | 'internal_error'
   | 'not_implemented'
+  | 'version_not_supported'
   | 'library_unavailable'
   | 'track_unavailable'
   | 'overloaded';

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
 import { type Server } from 'node:http';
+import { isNativeError } from 'node:util/types';
 import { createApp } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
 import { createContainer } from './container';
@@ -10,19 +11,24 @@ import { createHttpServer, drainServer } from './server';
 /** Exit code of a process that could not take its port. */
 const EXIT_FAILURE = 1;
 
+export interface RunningService {
+  readonly address: AddressInfo;
+  readonly isRedisUp: boolean;
+}
+
 /**
  * The process: configuration, listening, signals, and the way out.
  *
- * @returns the address it listens on; undefined when the process is about to exit
+ * @returns undefined when the process is about to exit
  */
-export async function runService(env: NodeJS.ProcessEnv): Promise<AddressInfo | undefined> {
+export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService | undefined> {
   const config = readConfig(env);
   if (!config) return undefined;
 
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   await warnAboutLibrary(config, logger);
   const container = await createContainer(config, logger);
-  const server = createHttpServer(createApp(container), logger);
+  const server = createHttpServer(createApp(container), container);
 
   let stopping: Promise<void> | undefined;
   const stop = (exitCode: number, reason: string): void => {
@@ -52,13 +58,21 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<AddressInfo | 
   try {
     const address = await listen(server, config);
     logger.info('listening', { address: address.address, port: address.port, env: config.nodeEnv });
-    return address;
+    return { address, isRedisUp: container.redis.isUp() };
   } catch (error) {
-    logger.error('cannot listen', { error: describeError(error) });
+    logger.error('cannot listen', {
+      host: config.host,
+      port: config.port,
+      reason: reasonOf(error),
+    });
     await container.close();
     await flush(logger);
     process.exit(EXIT_FAILURE);
   }
+}
+
+function reasonOf(error: unknown): string {
+  return isNativeError(error) ? error.message : String(error);
 }
 
 function readConfig(env: NodeJS.ProcessEnv): Config | undefined {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Express } from 'express';
+import { type Container } from './container';
 import { answerParserErrors } from './middleware/parser-errors';
-import { type Logger } from './observability/logger';
 
 /** Longer than the idle time of any proxy in front: it must never send into our closing. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
@@ -13,7 +13,7 @@ const CONNECTIONS_CHECK_MS = 1_000;
 const DRAIN_CHECK_MS = 100;
 
 /** The HTTP server around the app, not listening yet. */
-export function createHttpServer(app: Express, logger: Logger): Server {
+export function createHttpServer(app: Express, { logger, config }: Container): Server {
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -32,7 +32,7 @@ export function createHttpServer(app: Express, logger: Logger): Server {
       server.emit('request', req, res);
     });
   }
-  answerParserErrors(server, logger);
+  answerParserErrors(server, { logger, corsOrigin: config.corsOrigin });
   return server;
 }
 

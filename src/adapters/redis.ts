@@ -16,6 +16,7 @@ export interface RedisGateway {
    *   ReplyError when Redis is well and refuses this one command
    */
   run<T>(command: (redis: Redis) => Promise<T>): Promise<T>;
+  isUp(): boolean;
   close(): Promise<void>;
 }
 
@@ -62,6 +63,7 @@ export async function connectRedis(url: string, logger: Logger): Promise<RedisGa
 /** The gateway of a service that runs without Redis by choice. */
 export const noRedis: RedisGateway = {
   run: () => Promise.reject(new RedisUnavailable('no Redis is configured')),
+  isUp: () => false,
   close: () => Promise.resolve(),
 };
 
@@ -113,6 +115,7 @@ function createRedisGateway(
 
   return {
     settled,
+    isUp: () => state === 'up',
     async run(command) {
       if (state !== 'up') throw new RedisUnavailable('redis is away');
       try {

@@ -1,8 +1,10 @@
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
+import { plannedDelivery } from '../middleware/select-track';
 import { METADATA_SHAPE_VERSION, type MetadataService } from '../services/metadata-service';
 import { type SelectedTrack } from '../services/track-source';
 import { planWithoutRange, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
+import { sendJson } from './send-json';
 
 /**
  * Plans the answer to a request for metadata. Its entity tag follows from the track's and from the
@@ -15,9 +17,7 @@ export function planMetadata(request: PlanRequest, { entityTag }: SelectedTrack)
 /** GET and HEAD /api/stream/:trackId/metadata, for a delivery that is planned and paid for. */
 export function createMetadataController(metadata: MetadataService): RequestHandler {
   return async (req, res) => {
-    const { delivery } = req;
-    if (delivery?.kind !== 'planned') throw delivery?.error;
-    const { plan, selected } = delivery;
+    const { plan, selected, holdUntil } = plannedDelivery(req);
 
     if (plan.status === 412) {
       throw new AppError(
@@ -30,10 +30,10 @@ export function createMetadataController(metadata: MetadataService): RequestHand
       return;
     }
     const description = metadata.describe(selected);
-    delivery.holdUntil(description);
+    holdUntil(description);
     const { metadata: data, isFinal } = await description;
     // what a second try may read better must not be kept under the track's own tag
     res.set(isFinal ? plan.fields : { 'Cache-Control': 'no-store' });
-    res.json({ status: 'success', data });
+    sendJson(res, { status: 'success', data });
   };
 }

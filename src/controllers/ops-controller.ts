@@ -1,4 +1,5 @@
 import { type RequestHandler } from 'express';
+import { sendJson } from './send-json';
 
 /**
  * GET /health: this process runs and answers. It says nothing of Redis or the library: a probe
@@ -9,7 +10,8 @@ import { type RequestHandler } from 'express';
 export function createHealthController(env: string): RequestHandler {
   return (_req, res) => {
     const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
-    res.set('Cache-Control', 'no-store').json({
+    res.set('Cache-Control', 'no-store');
+    sendJson(res, {
       status: 'ok',
       timestamp: new Date().toISOString(),
       uptime: process.uptime(),

@@ -1,5 +1,6 @@
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
+import { plannedDelivery } from '../middleware/select-track';
 import { describeError } from '../observability/logger';
 import { describeOriginal, type SelectedTrack } from '../services/track-source';
 import { planResponse, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
@@ -13,9 +14,8 @@ export function planStream(request: PlanRequest, selected: SelectedTrack): Respo
 /** GET and HEAD /api/stream/:trackId, for a delivery that is planned and paid for. */
 export function createStreamController(): RequestHandler {
   return async (req, res) => {
-    const { delivery, context } = req;
-    if (delivery?.kind !== 'planned') throw delivery?.error;
-    const { plan, selected } = delivery;
+    const { context } = req;
+    const { plan, selected } = plannedDelivery(req);
 
     if (plan.status === 412 || plan.status === 416) {
       res.set(plan.fields);

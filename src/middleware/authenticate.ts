@@ -19,6 +19,8 @@ export interface AuthenticateDeps {
 
 const REALM = 'TuneTON';
 const BEARER = /^Bearer(?: +(?<token>.*))?$/is;
+/** Another scheme and what belongs to it behind a comma: a proxy has joined two lines. */
+const SECOND_CREDENTIALS = /,[ \t]*[\w!#$%&'*+.^`|~-]+ +[^ =]/;
 /** b64token of RFC 6750 §2.1 */
 const B64TOKEN = /^[\w.~+/-]+=*$/;
 
@@ -50,18 +52,18 @@ function readBearerToken(req: Request): string {
     (name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization',
   );
   const field = req.headers.authorization;
-  if (lines.length > 1 || (field !== undefined && 'access_token' in req.query)) {
-    throw new AppError('invalid_request', 'Send one set of credentials');
-  }
+  const isTwice =
+    lines.length > 1 ||
+    SECOND_CREDENTIALS.test(field ?? '') ||
+    (field !== undefined && 'access_token' in req.query);
+  if (isTwice) throw new AppError('invalid_request', 'Send one set of credentials');
+
   const match = BEARER.exec(field ?? '');
   if (!match) {
     // nothing sent, or a scheme that is not ours: no error code (RFC 6750 §3.1)
     throw new AppError('unauthorized', 'A Bearer token is required');
   }
   const token = match.groups?.token ?? '';
-  if (/,\s*Bearer /i.test(token)) {
-    throw new AppError('invalid_request', 'Send one set of credentials');
-  }
   if (!B64TOKEN.test(token)) throw new AppError('invalid_token', 'The token is not valid');
   return token;
 }

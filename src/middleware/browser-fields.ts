@@ -15,7 +15,7 @@ const ALLOWED_FIELDS = [
   'X-Request-Id',
 ];
 
-const EXPOSED_FIELDS = [
+export const EXPOSED_FIELDS = [
   'Content-Range',
   'Accept-Ranges',
   'Content-Length',
@@ -32,12 +32,18 @@ const EXPOSED_FIELDS = [
 /** The longest that Chromium keeps a preflight. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7_200;
 
+/** Answers OPTIONS, which must not meet authentication or quota: a preflight carries no token. */
+export function createOptionsAnswer(): RequestHandler {
+  return (req, res, next) => {
+    if (req.method === 'OPTIONS') res.set('Allow', ALLOWED_METHODS).status(204).end();
+    else next();
+  };
+}
+
 /**
  * What browsers need on every answer, errors included: CORS, and helmet's security fields with
  * `Cross-Origin-Resource-Policy: cross-origin`, without which a page of another site cannot play
  * from us, while our log would show healthy answers.
- *
- * Answers OPTIONS itself: a preflight carries no token and must not meet authentication or quota.
  *
  * @param origins allowed to read answers; `*` for any
  */
@@ -46,6 +52,8 @@ export function createBrowserFields(origins: '*' | readonly string[]): RequestHa
   fields.use(
     helmet({
       crossOriginResourcePolicy: { policy: 'cross-origin' },
+      // whoever ends TLS decides for how long, and for which of their names
+      strictTransportSecurity: false,
       contentSecurityPolicy: {
         useDefaults: false,
         directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], sandbox: [] },
@@ -60,14 +68,6 @@ export function createBrowserFields(origins: '*' | readonly string[]): RequestHa
       // its own answer carries a Content-Length, which a 204 must not (RFC 9110 §8.6)
       preflightContinue: true,
     }),
-    (req, res, next) => {
-      // cors sets the exposed fields on answers, yet not on preflights, which need no such field
-      if (req.method !== 'OPTIONS') {
-        next();
-        return;
-      }
-      res.set('Allow', ALLOWED_METHODS).status(204).end();
-    },
   );
   return fields;
 }

@@ -24,6 +24,7 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
   library_unavailable: 503,
   track_unavailable: 503,
   overloaded: 503,
+  version_not_supported: 505,
 };
 
 /** Soon enough for a listener, rare enough for a library that is being mounted. */

@@ -1,15 +1,12 @@
-import {
-  maxHeaderSize,
-  STATUS_CODES,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { maxHeaderSize, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { type Duplex } from 'node:stream';
-import { type ErrorCode } from '../errors';
+import { AppError, type ErrorCode } from '../errors';
 import { type Logger } from '../observability/logger';
-import { ALLOWED_METHODS } from './browser-fields';
+import { ALLOWED_METHODS, EXPOSED_FIELDS } from './browser-fields';
+import { findFault } from './check-request';
 import { formatError, STATUS_BY_CODE } from './error-handler';
+import { exchangeOf, onIdle } from './exchange';
 
 const CODE_BY_PARSER_ERROR: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
@@ -24,44 +21,50 @@ const MESSAGES: Partial<Readonly<Record<ErrorCode, string>>> = {
   content_too_large: 'This request takes no content',
   uri_too_long: 'The address is too long',
   not_implemented: 'This method is not known here',
-  method_not_allowed: `Use one of ${ALLOWED_METHODS}`,
 };
 
 interface ParserError extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer;
 }
 
+export interface ParserErrorsDeps {
+  readonly logger: Logger;
+  readonly corsOrigin: '*' | readonly string[];
+}
+
 /**
  * Answers in the API's own form what Node's parser refuses before Express sees it, and what Node
- * would answer by itself without content.
+ * would answer by itself without content. Answers that are due on the connection go first: written
+ * beside them, a refusal would be read as theirs (RFC 9112 §9.3.2).
  *
  * @param server to listen on; its other settings are left alone
  */
-export function answerParserErrors(server: Server, logger: Logger): void {
-  // answers under way, by connection: whatever is written beside them would be read as theirs
-  const unanswered = new WeakMap<Duplex, number>();
-  const count = (socket: Duplex, by: number): void => {
-    unanswered.set(socket, (unanswered.get(socket) ?? 0) + by);
-  };
-  server.prependListener('request', ({ socket }: IncomingMessage, res: ServerResponse) => {
-    count(socket, 1);
-    res.once('close', () => {
-      count(socket, -1);
+export function answerParserErrors(server: Server, deps: ParserErrorsDeps): void {
+  const refused = new WeakSet<Duplex>();
+  const refuseInTurn = (socket: Duplex, error: AppError): void => {
+    if (refused.has(socket)) return; // what follows a fault is no request
+    refused.add(socket);
+    onIdle(socket, () => {
+      refuse(socket, error, deps);
     });
-  });
+  };
+
+  server.prependListener('request', exchangeOf);
 
   server.on('clientError', (error: ParserError, socket: Duplex) => {
     const isSilent = 'bytesRead' in socket && socket.bytesRead === 0;
-    if (!socket.writable || error.code === 'ECONNRESET' || isSilent || unanswered.get(socket)) {
+    if (!socket.writable || error.code === 'ECONNRESET' || isSilent) {
       socket.destroy();
       return;
     }
-    refuse(socket, codeOf(error), logger);
+    const code = codeOf(error);
+    refuseInTurn(socket, new AppError(code, MESSAGES[code] ?? 'The request is not valid HTTP'));
   });
 
   // Node would close without a word
-  server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
-    refuse(socket, 'method_not_allowed', logger);
+  server.on('connect', (req: IncomingMessage, socket: Duplex) => {
+    const refusal = new AppError('method_not_allowed', `Use one of ${ALLOWED_METHODS}`);
+    refuseInTurn(socket, findFault(req) ?? refusal);
   });
 }
 
@@ -74,11 +77,15 @@ function codeOf({ code = '', rawPacket }: ParserError): ErrorCode {
   return CODE_BY_PARSER_ERROR[code] ?? 'bad_request';
 }
 
-function refuse(socket: Duplex, code: ErrorCode, logger: Logger): void {
+function refuse(
+  socket: Duplex,
+  { code, message }: AppError,
+  { logger, corsOrigin }: ParserErrorsDeps,
+): void {
+  if (!socket.writable) return; // the answer before it has closed the connection
+  const requestId = randomUUID();
   const status = STATUS_BY_CODE[code];
-  const content = JSON.stringify(
-    formatError(code, MESSAGES[code] ?? 'The request is not valid HTTP'),
-  );
+  const content = JSON.stringify(formatError(code, message));
   const fields = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     `Date: ${new Date().toUTCString()}`,
@@ -86,9 +93,14 @@ function refuse(socket: Duplex, code: ErrorCode, logger: Logger): void {
     'Cache-Control: no-store',
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(content)}`,
+    `X-Request-Id: ${requestId}`,
+    'X-Content-Type-Options: nosniff',
+    `Access-Control-Expose-Headers: ${EXPOSED_FIELDS.join(',')}`,
+    // the origin of a request that could not be read is not known
+    corsOrigin === '*' ? 'Access-Control-Allow-Origin: *' : 'Vary: Origin',
     ...(status === 405 ? [`Allow: ${ALLOWED_METHODS}`] : []),
   ];
-  logger.info('request refused by the parser', { status, code });
+  logger.info('request refused', { requestId, status, code, bytesSent: content.length });
   socket.on('error', () => undefined); // the client may be gone by now
   socket.end(`${fields.join('\r\n')}\r\n\r\n${content}`, () => socket.destroy());
 }

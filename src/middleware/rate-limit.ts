@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { type Request, type RequestHandler, type Response } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import { AppError } from '../errors';
@@ -53,8 +54,11 @@ export function keyBySubject(req: Request): string {
 }
 
 export function keyByAddress(req: Request): string {
-  // a client that is gone already has no address
-  return addressKey(ipKeyGenerator(req.ip ?? '::', IPV6_SUBNET));
+  // some proxies forward the port along
+  const [, v4, v6] = /^([\d.]+):\d+$|^\[([\da-f:.]+)\](?::\d+)?$/i.exec(req.ip ?? '') ?? [];
+  const address = v4 ?? v6 ?? req.ip ?? '';
+  // one for all that is no address: a client gone already, a proxy that hides its clients
+  return addressKey(isIP(address) === 0 ? 'unknown' : ipKeyGenerator(address, IPV6_SUBNET));
 }
 
 export interface TrackLimitDeps {
@@ -105,6 +109,10 @@ export function createTrackLimit({
   return async (req, res, next) => {
     const { delivery } = req;
     if (isFree(delivery)) {
+      // a player that only revalidates goes on listening
+      if (delivery?.kind === 'planned') {
+        void admissions.renew(req.principal.subject, delivery.selected.id);
+      }
       next();
       return;
     }

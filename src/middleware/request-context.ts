@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Request, type RequestHandler, type Response } from 'express';
 import { type Logger } from '../observability/logger';
+import { exchangeOf } from './exchange';
 
 /** Why the server itself ended a response before its last byte. */
 export type CutReason = 'send-timeout' | 'short-read' | 'read-failed' | 'error';
@@ -73,7 +74,7 @@ export function createRequestContext(
       },
     };
     res.setHeader('X-Request-Id', id);
-    res.once('close', () => {
+    exchangeOf(req, res).onOver(() => {
       if (!res.writableFinished) controller.abort();
       const durationMs = performance.now() - startedAt;
       logger.log(resolveLevel(res, entry, level), 'request', describe(req, res, entry, durationMs));
@@ -106,8 +107,7 @@ function describe(
   return {
     requestId: req.context.id,
     method: req.method,
-    // the path alone: a query may hold secrets
-    path: req.originalUrl.split('?', 1)[0],
+    path: pathOf(req.originalUrl),
     route: entry.route ?? null,
     track: entry.track ?? null,
     status: res.statusCode,
@@ -118,6 +118,11 @@ function describe(
     ...(entry.cutReason && !isComplete ? { cutReason: entry.cutReason } : {}),
     subject: entry.subject ?? null,
   };
+}
+
+/** The path alone: a query may hold secrets, and so may the authority of an absolute address. */
+function pathOf(target: string): string {
+  return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
 }
 
 function resolveLevel(res: Response, entry: LogEntry, level: string): string {

@@ -1,18 +1,19 @@
-import { type RequestHandler } from 'express';
+import { type Request, type RequestHandler } from 'express';
 import { type SelectedTrack, type TrackSource } from '../services/track-source';
 import { readRequestFields } from '../streaming/request-fields';
 import { type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
+import { exchangeOf } from './exchange';
 
 /** What opening the track came to; known before quota is asked, as a 304 costs none. */
-export type Delivery =
-  | {
-      readonly kind: 'planned';
-      readonly selected: SelectedTrack;
-      readonly plan: ResponsePlan;
-      /** the track stays open until this settles, even when the client has left */
-      holdUntil(work: Promise<unknown>): void;
-    }
-  | { readonly kind: 'failed'; readonly error: unknown };
+export type Delivery = PlannedDelivery | { readonly kind: 'failed'; readonly error: unknown };
+
+export interface PlannedDelivery {
+  readonly kind: 'planned';
+  readonly selected: SelectedTrack;
+  readonly plan: ResponsePlan;
+  /** the track stays open until this settles, even when the client has left */
+  readonly holdUntil: (work: Promise<unknown>) => void;
+}
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- the only way to extend Express' Request
@@ -45,12 +46,9 @@ export function createSelectTrack({
     try {
       const selected = await tracks.select(String(req.params.trackId));
       let work: Promise<unknown> = Promise.resolve();
-      const release = (): void => {
+      exchangeOf(req, res).onOver(() => {
         void work.catch(() => undefined).then(() => selected.track.close());
-      };
-      // a client that left while we opened has no 'close' to come
-      if (res.closed) release();
-      else res.once('close', release);
+      });
 
       const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
       const fields = readRequestFields(req.rawHeaders);
@@ -67,4 +65,14 @@ export function createSelectTrack({
     }
     next();
   };
+}
+
+/**
+ * The delivery a controller carries out.
+ *
+ * @throws what opening the track threw, now that it has been counted
+ */
+export function plannedDelivery({ delivery }: Request): PlannedDelivery {
+  if (delivery?.kind === 'planned') return delivery;
+  throw delivery ? delivery.error : new TypeError('no track was selected for this route');
 }

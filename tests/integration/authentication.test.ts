@@ -74,6 +74,8 @@ describe('authentication (RFC 6750 §3)', () => {
     const token = signToken();
     const answers = await Promise.all([
       get({ authorization: `Bearer ${token}, Bearer ${token}` }),
+      get({ authorization: `Bearer ${token}, Basic dXNlcjpwYXNz` }),
+      get({ authorization: `Basic dXNlcjpwYXNz, Bearer ${token}` }),
       get({ authorization: `Bearer ${token}` }, `/api/stream/song?access_token=${token}`),
     ]);
     for (const answer of answers) {
@@ -109,6 +111,18 @@ describe('authentication (RFC 6750 §3)', () => {
     }
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
     expect((await get({ 'x-forwarded-for': '2001:db8:1:b00::1' })).status).toBe(401);
+  });
+
+  it.each([
+    ['an IPv4 address with ports', (i: number) => `198.51.100.9:${1000 + i}`],
+    ['an IPv6 address with ports', (i: number) => `[2001:db8:9::1]:${1000 + i}`],
+    ['what is no address', (i: number) => `hidden-${i}`],
+  ])('takes %s for one', async (_name, addressOf) => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      statuses.push((await get({ 'x-forwarded-for': addressOf(i) })).status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 429]);
   });
 
   it('logs nothing of a token', async () => {

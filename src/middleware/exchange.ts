@@ -1,0 +1,76 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Duplex } from 'node:stream';
+
+/** One request and its response, until the last byte or the loss of the connection. */
+export interface Exchange {
+  /** Calls back once; at once when it is over already. */
+  onOver(listener: () => void): void;
+}
+
+/** The exchanges under way on a connection, and who waits for the last of them. */
+interface Connection {
+  readonly ends: Set<() => void>;
+  readonly idleListeners: (() => void)[];
+}
+
+// keyed by Node's own objects: both entries go with the connection
+const exchanges = new WeakMap<ServerResponse, Exchange>();
+const connections = new WeakMap<Duplex, Connection>();
+
+/**
+ * The exchange of a response; the first to ask begins it.
+ *
+ * A response's own `close` is not enough: of pipelined requests only the first has the socket, and
+ * when that is lost Node forgets the others without a word. So an exchange is over when its
+ * response or its connection is.
+ */
+export function exchangeOf({ socket }: IncomingMessage, res: ServerResponse): Exchange {
+  const known = exchanges.get(res);
+  if (known) return known;
+  const exchange = begin(connectionOf(socket), res, socket.destroyed);
+  exchanges.set(res, exchange);
+  return exchange;
+}
+
+/** Calls back when no answer is due on the connection any more, lost or given. */
+export function onIdle(socket: Duplex, listener: () => void): void {
+  const connection = connectionOf(socket);
+  if (connection.ends.size === 0) listener();
+  else connection.idleListeners.push(listener);
+}
+
+function connectionOf(socket: Duplex): Connection {
+  const known = connections.get(socket);
+  if (known) return known;
+  const connection: Connection = { ends: new Set(), idleListeners: [] };
+  connections.set(socket, connection);
+  socket.once('close', () => {
+    for (const end of [...connection.ends]) end();
+  });
+  return connection;
+}
+
+function begin(
+  { ends, idleListeners }: Connection,
+  res: ServerResponse,
+  isLost: boolean,
+): Exchange {
+  const listeners: (() => void)[] = [];
+  let isOver = false;
+  const end = (): void => {
+    if (isOver) return;
+    isOver = true;
+    ends.delete(end);
+    for (const listener of listeners) listener();
+    if (ends.size === 0) for (const listener of idleListeners.splice(0)) listener();
+  };
+  ends.add(end);
+  res.once('close', end);
+  if (isLost) end();
+  return {
+    onOver(listener) {
+      if (isOver) listener();
+      else listeners.push(listener);
+    },
+  };
+}
