@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
 import { type Server } from 'node:http';
-import { isNativeError } from 'node:util/types';
 import { createApp } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
 import { createContainer } from './container';
 import { createLogger, describeError, type Logger } from './observability/logger';
-import { createHttpServer, drainServer } from './server';
+import { createHttpServer } from './server';
 
 /** Exit code of a process that could not take its port. */
 const EXIT_FAILURE = 1;
@@ -28,14 +27,14 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   await warnAboutLibrary(config, logger);
   const container = await createContainer(config, logger);
-  const server = createHttpServer(createApp(container), container);
+  const http = createHttpServer(createApp(container), container);
 
   let stopping: Promise<void> | undefined;
   const stop = (exitCode: number, reason: string): void => {
     // a process group may deliver the same signal twice
     stopping ??= (async () => {
       logger.info('stopping', { reason, drainTimeoutMs: config.drainTimeoutMs });
-      const cut = await drainServer(server, config.drainTimeoutMs);
+      const cut = await http.drain(config.drainTimeoutMs);
       await container.close();
       logger.info('stopped', { connectionsCut: cut });
       await flush(logger);
@@ -56,23 +55,19 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
   process.on('unhandledRejection', crash);
 
   try {
-    const address = await listen(server, config);
+    const address = await listen(http.server, config);
     logger.info('listening', { address: address.address, port: address.port, env: config.nodeEnv });
     return { address, isRedisUp: container.redis.isUp() };
   } catch (error) {
     logger.error('cannot listen', {
       host: config.host,
       port: config.port,
-      reason: reasonOf(error),
+      reason: describeError(error).message,
     });
     await container.close();
     await flush(logger);
     process.exit(EXIT_FAILURE);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return isNativeError(error) ? error.message : String(error);
 }
 
 function readConfig(env: NodeJS.ProcessEnv): Config | undefined {

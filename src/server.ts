@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Socket } from 'node:net';
 import { type Express } from 'express';
 import { type Container } from './container';
 import { answerParserErrors } from './middleware/parser-errors';
@@ -12,8 +13,19 @@ const CONNECTIONS_CHECK_MS = 1_000;
 /** How often connections that have become idle are closed while the server drains. */
 const DRAIN_CHECK_MS = 100;
 
-/** The HTTP server around the app, not listening yet. */
-export function createHttpServer(app: Express, { logger, config }: Container): Server {
+export interface HttpServer {
+  /** not listening yet */
+  readonly server: Server;
+  /**
+   * Stops accepting, lets running responses finish, and cuts what is left after `timeoutMs`.
+   *
+   * @returns how many connections had to be cut
+   */
+  drain(timeoutMs: number): Promise<number>;
+}
+
+/** The HTTP server around the app. */
+export function createHttpServer(app: Express, { logger, config }: Container): HttpServer {
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -33,15 +45,20 @@ export function createHttpServer(app: Express, { logger, config }: Container): S
     });
   }
   answerParserErrors(server, { logger, corsOrigin: config.corsOrigin });
-  return server;
+
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return { server, drain: (timeoutMs) => drain(server, sockets, timeoutMs) };
 }
 
-/**
- * Stops accepting, lets running responses finish, and cuts what is left after `timeoutMs`.
- *
- * @returns how many connections had to be cut
- */
-export async function drainServer(server: Server, timeoutMs: number): Promise<number> {
+async function drain(
+  server: Server,
+  sockets: ReadonlySet<Socket>,
+  timeoutMs: number,
+): Promise<number> {
   // a response that ends now must not be followed by another on its connection
   server.prependListener('request', (_req: IncomingMessage, res: ServerResponse) => {
     res.setHeader('Connection', 'close');
@@ -51,16 +68,16 @@ export async function drainServer(server: Server, timeoutMs: number): Promise<nu
       resolve();
     });
   });
+  // Node does not count a connection as idle before its first request
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   const idleTimer = setInterval(() => {
     server.closeIdleConnections();
   }, DRAIN_CHECK_MS);
 
   let cut = 0;
   const deadline = setTimeout(() => {
-    server.getConnections((_error, count) => {
-      cut = count;
-      server.closeAllConnections();
-    });
+    cut = sockets.size;
+    server.closeAllConnections();
   }, timeoutMs);
 
   await closed;

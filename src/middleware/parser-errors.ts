@@ -23,8 +23,13 @@ const MESSAGES: Partial<Readonly<Record<ErrorCode, string>>> = {
   not_implemented: 'This method is not known here',
 };
 
+/** @see RFC 9112 §3 */
+const REQUEST_LINE = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/\d\.\d\r?$/;
+
 interface ParserError extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer;
+  /** where in the packet the parser stopped */
+  readonly bytesParsed?: number;
 }
 
 export interface ParserErrorsDeps {
@@ -68,13 +73,20 @@ export function answerParserErrors(server: Server, deps: ParserErrorsDeps): void
   });
 }
 
-function codeOf({ code = '', rawPacket }: ParserError): ErrorCode {
-  const isOverflow = code === 'HPE_HEADER_OVERFLOW';
-  // the parser counts the request line among the fields, the standard does not (RFC 9112 §3)
-  if (isOverflow && rawPacket && !rawPacket.subarray(0, maxHeaderSize).includes('\r\n')) {
-    return 'uri_too_long';
+function codeOf({ code = '', rawPacket, bytesParsed = 0 }: ParserError): ErrorCode {
+  const known = CODE_BY_PARSER_ERROR[code] ?? 'bad_request';
+  if (!rawPacket) return known;
+  if (known === 'header_fields_too_large') {
+    // the parser counts the request line among the fields, the standard does not (RFC 9112 §3)
+    return rawPacket.subarray(0, maxHeaderSize).includes('\r\n') ? known : 'uri_too_long';
   }
-  return CODE_BY_PARSER_ERROR[code] ?? 'bad_request';
+  if (known === 'not_implemented') {
+    // any rubbish is an invalid method to the parser; ours is one in a line that is a request
+    const text = rawPacket.toString('latin1');
+    const line = text.slice(text.lastIndexOf('\n', bytesParsed) + 1).split('\n', 1)[0] ?? '';
+    return REQUEST_LINE.test(line) ? known : 'bad_request';
+  }
+  return known;
 }
 
 function refuse(

@@ -39,7 +39,7 @@ export async function startApp(
   });
   const logger = createLogger({ level: 'debug', format: 'json', stream: lines });
   const container = await createContainer(config, logger, replacements);
-  const server = createHttpServer(createApp(container), container);
+  const { server } = createHttpServer(createApp(container), container);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

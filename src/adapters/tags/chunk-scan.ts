@@ -1,16 +1,25 @@
+import { isUtf8 } from 'node:buffer';
 import { type ByteSource } from './byte-source';
 import { scanId3 } from './id3-scan';
 import { PictureLog } from './picture-scan';
 
 const MOST_CHUNKS = 1000;
 const LARGEST_INFO_BYTES = 1024 * 1024;
+// More than any answer shows; a longer text is left to the parser.
+const LARGEST_TEXT_BYTES = 16 * 1024;
 const EXTENSIBLE = 0xfffe;
 
 /** What the chunks say that the parser does not: its names know no extensible wave format. */
 export interface ChunkFacts {
   /** `wFormatTag` of a WAVE file, the real one behind an extensible format */
   readonly waveFormatTag?: number;
+  /** of an AIFF file's text chunks; an ID3 chunk goes before them */
+  readonly title?: string | undefined;
+  readonly artist?: string | undefined;
 }
+
+// title and author; of the others nothing is shown
+const TEXT_CHUNKS = new Set(['NAME', 'AUTH']);
 
 interface Chunk {
   readonly id: string;
@@ -23,7 +32,8 @@ interface Chunk {
  * Hides the pictures in the ID3 chunk of a WAVE or AIFF file.
  *
  * LIST/INFO has no encoding of its own and the parser reads it as Latin-1. Where its values are
- * UTF-8, as most programs write them, a CSET chunk is put in front that says so.
+ * UTF-8, as most programs write them, a CSET chunk is put in front that says so. Of AIFF's text
+ * chunks the parser keeps seven bits per character: those that are shown are read here instead.
  *
  * @see Multimedia Programming Interface 1.0 (RIFF, CSET), AIFF 1.3
  */
@@ -35,6 +45,9 @@ export async function scanChunks(source: ByteSource, log: PictureLog): Promise<C
   for await (const chunk of readChunks(source, isWave)) {
     if (chunk.id.toLowerCase() === 'id3 ') await hideInChunk(source, chunk, isWave, log);
     if (chunk.id === 'fmt ') facts = { waveFormatTag: await readFormatTag(source, chunk) };
+    if (!isWave && TEXT_CHUNKS.has(chunk.id)) {
+      facts = { ...facts, ...(await takeText(source, chunk, facts, log)) };
+    }
     if (chunk.id === 'CSET') hasCodePage = true;
     if (chunk.id === 'LIST' && chunk.lengthBytes <= LARGEST_INFO_BYTES) {
       hasUtf8Info ||= isUtf8Info(await source.read(chunk.content, chunk.lengthBytes));
@@ -83,6 +96,24 @@ async function hideInChunk(
   log.replace(chunk.content + chunk.lengthBytes, 0, Buffer.alloc(padBytes));
 }
 
+/** Reads a text as UTF-8, or as Latin-1 where it is not, and hides its chunk from the parser. */
+async function takeText(
+  source: ByteSource,
+  chunk: Chunk,
+  { title, artist }: ChunkFacts,
+  log: PictureLog,
+): Promise<ChunkFacts> {
+  if (chunk.lengthBytes > LARGEST_TEXT_BYTES) return {};
+  const bytes = await source.read(chunk.content, chunk.lengthBytes);
+  const text = bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
+  const values = text.split('\0').map((value) => value.trim());
+  const found = values.filter((value) => value !== '');
+  log.replace(chunk.start, 4, Buffer.from('JUNK'));
+  return chunk.id === 'NAME'
+    ? { title: title ?? found[0] }
+    : { artist: [artist, ...found].filter((value) => value !== undefined).join(', ') || undefined };
+}
+
 async function readFormatTag(source: ByteSource, chunk: Chunk): Promise<number> {
   const format = await source.read(chunk.content, Math.min(chunk.lengthBytes, 26));
   if (format.length < 2) return 0;
@@ -94,17 +125,11 @@ async function readFormatTag(source: ByteSource, chunk: Chunk): Promise<number> 
 /** True when at least one value is not ASCII, and every value is UTF-8. */
 function isUtf8Info(list: Buffer): boolean {
   if (list.toString('latin1', 0, 4) !== 'INFO') return false;
-  const decoder = new TextDecoder('utf-8', { fatal: true });
   let isBeyondAscii = false;
   for (let position = 4; position + 8 <= list.length;) {
     const lengthBytes = list.readUInt32LE(position + 4);
     const value = list.subarray(position + 8, position + 8 + lengthBytes);
-    try {
-      decoder.decode(value);
-    } catch {
-      // fatal: not UTF-8
-      return false;
-    }
+    if (!isUtf8(value)) return false;
     isBeyondAscii ||= value.some((byte) => byte >= 0x80);
     position += 8 + lengthBytes + (lengthBytes % 2);
   }

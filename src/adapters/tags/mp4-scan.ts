@@ -1,41 +1,43 @@
 import { type ByteSource } from './byte-source';
+import { type Atom, readAtoms } from './mp4-atom';
+import { createMovieReader, type Mp4Facts } from './mp4-movie';
 import { type PictureLog } from './picture-scan';
 
-// The way down to the pictures; only these are opened.
-const CONTAINERS = new Set(['moov', 'moov/udta', 'moov/udta/meta', 'moov/udta/meta/ilst']);
+// The ways down to the pictures and to what describes the tracks; only these are opened.
+const CONTAINERS = new Set([
+  'moov',
+  'moov/trak',
+  'moov/trak/edts',
+  'moov/trak/mdia',
+  'moov/trak/mdia/minf',
+  'moov/trak/mdia/minf/stbl',
+  'moov/udta',
+  'moov/udta/meta',
+  'moov/udta/meta/ilst',
+]);
 const PICTURE_ATOM = 'moov/udta/meta/ilst/covr';
 const MOST_ATOMS = 10_000;
 
-interface Atom {
-  readonly name: string;
-  readonly start: number;
-  readonly content: number;
-  readonly end: number;
-  /** bytes of the size field; 0 when the atom reaches to the end of the file */
-  readonly sizeFieldBytes: 0 | 4 | 8;
-}
-
 /**
- * Cuts the cover out of an MP4 file, and shrinks every atom around it.
+ * Cuts the cover out of an MP4 file, and shrinks every atom around it; reads its sound track's
+ * description on the way.
  *
  * @see ISO/IEC 14496-12 §4.2 (atoms), QuickTime File Format (metadata item list)
  */
-export async function scanMp4(source: ByteSource, log: PictureLog): Promise<void> {
+export async function scanMp4(source: ByteSource, log: PictureLog): Promise<Mp4Facts> {
+  const movie = createMovieReader(source);
   let atomsLeft = MOST_ATOMS;
 
   /** @returns bytes cut between `first` and `end` */
   async function scanAtoms(parent: string, first: number, end: number): Promise<number> {
-    let position = first;
     let cutBytes = 0;
-    while (atomsLeft > 0 && position + 8 <= end) {
+    for await (const atom of readAtoms(source, { first, end }, atomsLeft)) {
+      if (atomsLeft <= 0) break;
       atomsLeft -= 1;
-      const atom = await readAtom(source, position, end);
-      if (!atom) break;
       const path = parent === '' ? atom.name : `${parent}/${atom.name}`;
       cutBytes += await scanAtom(path, atom);
       // fragments may go on for hours, and no tag is behind the movie atom
       if (path === 'moov') break;
-      position = atom.end;
     }
     return cutBytes;
   }
@@ -47,6 +49,7 @@ export async function scanMp4(source: ByteSource, log: PictureLog): Promise<void
       log.cut(atom.start, lengthBytes);
       return lengthBytes;
     }
+    await movie.visit(path, atom);
     if (!CONTAINERS.has(path)) return 0;
     const skip = atom.name === 'meta' ? await versionBytes(source, atom) : 0;
     const cutBytes = await scanAtoms(path, atom.content + skip, atom.end);
@@ -55,23 +58,7 @@ export async function scanMp4(source: ByteSource, log: PictureLog): Promise<void
   }
 
   await scanAtoms('', 0, source.sizeBytes);
-}
-
-async function readAtom(
-  source: ByteSource,
-  start: number,
-  parentEnd: number,
-): Promise<Atom | undefined> {
-  const header = await source.read(start, 16);
-  if (header.length < 8) return undefined;
-  const size = header.readUInt32BE(0);
-  const isLong = size === 1 && header.length === 16;
-  const lengthBytes = isLong ? Number(header.readBigUInt64BE(8)) : size || parentEnd - start;
-  const content = start + (isLong ? 16 : 8);
-  const end = start + lengthBytes;
-  if (end < content || end > parentEnd) return undefined;
-  const sizeFieldBytes = size === 0 ? 0 : isLong ? 8 : 4;
-  return { name: header.toString('latin1', 4, 8), start, content, end, sizeFieldBytes };
+  return movie.finish(log);
 }
 
 /** In ISO files `meta` begins with version and flags, in QuickTime files with its first atom. */

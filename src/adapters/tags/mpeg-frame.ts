@@ -14,7 +14,8 @@ export interface FrameHeader {
   readonly kind: number;
 }
 
-const ADTS_SAMPLE_RATES_HZ = [
+/** By sampling frequency index; ISO/IEC 14496-3 §1.6.3.4. */
+export const AAC_SAMPLE_RATES_HZ: readonly number[] = [
   96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
 ];
 const ADTS_CHANNELS = [null, 1, 2, 3, 4, 5, 6, 8];
@@ -45,7 +46,7 @@ export function parseFrameHeader(bytes: Buffer, offset: number): FrameHeader | u
 function parseAdts(bytes: Buffer, offset: number, word: number): FrameHeader | undefined {
   // a sync word of twelve bits here
   if (word >>> 20 !== 0xfff) return undefined;
-  const sampleRateHz = ADTS_SAMPLE_RATES_HZ[(word >>> 10) & 15];
+  const sampleRateHz = AAC_SAMPLE_RATES_HZ[(word >>> 10) & 15];
   const lengthBytes = ((word & 3) << 11) | (bytes.readUInt16BE(offset + 4) >>> 5);
   if (sampleRateHz === undefined || lengthBytes <= 7) return undefined;
   return {

@@ -6,6 +6,7 @@ import { type ChunkFacts, scanChunks } from './chunk-scan';
 import { resolveCodec, resolveCodecName } from './codec';
 import { scanId3 } from './id3-scan';
 import { type MatroskaFacts, scanMatroska } from './matroska-scan';
+import { type Mp4Facts } from './mp4-movie';
 import { scanMp4 } from './mp4-scan';
 import { type MpegAudio, readMpegAudio } from './mpeg-audio';
 import { type OggFacts, scanOgg } from './ogg-scan';
@@ -48,7 +49,11 @@ export async function parseTrack(
   const audio = resolveAudio(parsed, facts ?? {}, format);
   const text = parsed ? readText(parsed) : {};
   return {
-    text: { ...text, title: text.title ?? facts?.title },
+    text: {
+      ...text,
+      title: text.title ?? facts?.title,
+      artist: text.artist ?? facts?.artist,
+    },
     audio,
     replayGain: parsed ? readReplayGain(parsed) : null,
     pictures: Math.max(log.pictures, parsed?.common.picture?.length ?? 0),
@@ -71,6 +76,7 @@ async function settle<T>(work: Promise<T>): Promise<T | undefined> {
 
 interface Facts extends AsfFacts, ChunkFacts, MatroskaFacts, OggFacts {
   readonly mpeg?: MpegAudio | undefined;
+  readonly mp4?: Mp4Facts;
 }
 
 async function scan(
@@ -90,8 +96,7 @@ async function scan(
       await scanFlac(source, await scanId3(source, 0, log), log);
       return {};
     case 'mp4':
-      await scanMp4(source, log);
-      return {};
+      return { mp4: await scanMp4(source, log) };
     case 'ogg':
       return scanOgg(source, log);
     case 'wav':
@@ -136,17 +141,25 @@ function resolveAudio(
     ? resolveCodecName(facts.asf.codec)
     : resolveCodec(format, said, facts.waveFormatTag);
   const bitsPerSample = facts.asf?.bitsPerSample ?? said?.bitsPerSample ?? null;
-  const sampleRateHz = facts.asf?.sampleRateHz ?? said?.sampleRate ?? null;
+  const sampleRateHz =
+    facts.asf?.sampleRateHz ?? facts.mp4?.sampleRateHz ?? said?.sampleRate ?? null;
   return {
     codec: codec.name,
     isLossless: codec.isLossless,
     container: format === 'ogg' ? 'Ogg' : (said?.container ?? null),
     sampleRateHz: codec.name === 'opus' ? OPUS_SAMPLE_RATE_HZ : sampleRateHz,
-    channels: facts.asf?.channels ?? said?.numberOfChannels ?? null,
+    channels: facts.asf?.channels ?? facts.mp4?.channels ?? said?.numberOfChannels ?? null,
     bitsPerSample: codec.isLossless === true ? bitsPerSample : null,
-    durationSeconds: said?.duration ?? facts.measuredDurationSeconds ?? null,
+    durationSeconds: resolveDuration(said?.duration, facts),
     bitRateBps: facts.asf?.bitRateBps ?? (hasAverageBitRate(format) ? said?.bitrate : null) ?? null,
   };
+}
+
+function resolveDuration(saidSeconds: number | undefined, facts: Facts): number | null {
+  const { durationSeconds, initialSeconds } = facts.mp4 ?? {};
+  if (durationSeconds !== undefined) return durationSeconds;
+  if (initialSeconds !== undefined) return initialSeconds + (saidSeconds ?? 0);
+  return saidSeconds ?? facts.measuredDurationSeconds ?? null;
 }
 
 /** Ogg states a nominal rate, WebM none. */
