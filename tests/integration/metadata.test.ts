@@ -69,6 +69,35 @@ const SAMPLES: readonly Sample[] = [
     args: ['-c:a', 'aac', '-movflags', 'frag_keyframe+empty_moov', '-frag_duration', '500000'],
     codec: 'aac',
   },
+  { name: 'mono.m4a', format: 'mp4', args: ['-ac', '1', '-c:a', 'aac'], codec: 'aac' },
+  { name: 'six.m4a', format: 'mp4', args: ['-ac', '6', '-c:a', 'aac'], codec: 'aac' },
+  {
+    name: 'quad.m4a',
+    format: 'mp4',
+    args: ['-af', 'aformat=channel_layouts=quad', '-c:a', 'aac'],
+    codec: 'aac',
+  },
+  {
+    name: 'mono-fragmented.mp4',
+    format: 'mp4',
+    // the first samples are in the movie atom here
+    args: ['-ac', '1', '-c:a', 'aac', '-movflags', 'frag_keyframe', '-frag_duration', '500000'],
+    codec: 'aac',
+  },
+  {
+    name: 'mono-delayed.mp4',
+    format: 'mp4',
+    args: ['-ac', '1', '-c:a', 'aac', '-movflags', 'frag_keyframe+empty_moov+delay_moov'],
+    codec: 'aac',
+  },
+  {
+    name: 'mono-alac.m4a',
+    format: 'mp4',
+    args: ['-ac', '1', '-ar', '96000', '-c:a', 'alac'],
+    codec: 'alac',
+    lossless: true,
+  },
+  { name: 'mono-ac3.mp4', format: 'mp4', args: ['-ac', '1', '-c:a', 'ac3'], codec: 'ac3' },
   {
     name: 'adts.aac',
     format: 'aac',
@@ -150,7 +179,9 @@ describe('describe() of what ffmpeg encoded', () => {
     expect(found.warnings).toBeUndefined();
     expect(trackMetadataSchema.parse(found)).toEqual(found);
     const seconds = isGuessedByProbe ? SECONDS : Number(probe.format.duration);
-    expect(Math.abs((found.duration ?? 0) - seconds)).toBeLessThanOrEqual(0.05);
+    expect(Math.abs((found.duration ?? 0) - seconds)).toBeLessThanOrEqual(
+      format === 'mp4' ? 0.005 : 0.05,
+    );
     const guessed = (selected.track.sizeBytes * 8) / SECONDS;
     const bitRateBps = Number(stream?.bit_rate ?? probe.format.bit_rate);
     // Vorbis states a nominal rate, which is no average
@@ -202,6 +233,43 @@ describe('describe() of what ffmpeg encoded', () => {
     await file.close();
     const found = await metadata.describe(selectFile(folder, name, 'wav').selected);
     expect(found.metadata.title).toBe('Café X');
+  });
+
+  it('leaves the priming of an MP4 out of its duration, as its edit list says', async () => {
+    const night = join(__dirname, '../../samples/Glass Harbour/Night Ferry');
+    const input = ['-ss', '2.5', '-i', join(folder, 'aac.m4a')];
+    await ffmpeg([...input, '-c', 'copy', join(folder, 'cut.m4a')]);
+    for (const [where, name] of [
+      [night, '02 Slow Water.m4a'],
+      [folder, 'cut.m4a'],
+    ] as const) {
+      const probe = await ffprobe(join(where, name));
+      const found = await metadata.describe(selectFile(where, name, 'mp4').selected);
+      const differenceSeconds = (found.metadata.duration ?? 0) - Number(probe.format.duration);
+      expect(Math.abs(differenceSeconds)).toBeLessThanOrEqual(0.005);
+    }
+  });
+
+  it('says the channels of Opus in MP4', async () => {
+    await encode(join(folder, 'opus.mp4'), 1, ['-ac', '1', '-c:a', 'libopus']);
+    const found = await metadata.describe(selectFile(folder, 'opus.mp4', 'mp4').selected);
+    expect(found.metadata).toMatchObject({ channels: 1, sampleRate: 48_000, duration: 1 });
+  });
+
+  it('reads AIFF text chunks as UTF-8, and as Latin-1 where they are not', async () => {
+    const tags = ['-metadata', 'title=Títle', '-metadata', 'author=Ártist'];
+    await encode(join(folder, 'text.aiff'), 1, tags);
+    const content = await readFile(join(folder, 'text.aiff'));
+    const author = Buffer.from('AUTH\0\0\0\x05Bj\xf6rk\0', 'latin1');
+    const withAuthor = Buffer.concat([content.subarray(0, 12), author, content.subarray(12)]);
+    await writeFile(join(folder, 'latin1.aiff'), withAuthor);
+    const probe = await ffprobe(join(folder, 'text.aiff'));
+    const utf8 = await metadata.describe(selectFile(folder, 'text.aiff', 'aiff').selected);
+    const latin1 = await metadata.describe(selectFile(folder, 'latin1.aiff', 'aiff').selected);
+    expect(utf8.metadata.title).toBe('Títle');
+    expect(utf8.metadata.title).toBe(probe.format.tags?.title);
+    expect(latin1.metadata.title).toBe('Títle');
+    expect(latin1.metadata.artist).toBe('Björk, Ártist');
   });
 
   it('converts loudness tags', async () => {

@@ -27,6 +27,7 @@ const PARAMETRIC_STEREO_SYNC = 0x548;
  * @see ISO/IEC 14496-3 §1.6.2.1 (AudioSpecificConfig), §1.6.5 (signalling of SBR and PS)
  */
 export function parseAudioSpecificConfig(config: Buffer): SoundFormat {
+  if (config.length < 2) return {};
   const bits = new BitReader(config);
   const firstType = readObjectType(bits);
   const coreRateHz = readSampleRate(bits);
