@@ -21,7 +21,9 @@ export interface RedisGateway {
 }
 
 /** A request waits this long for Redis at the most, and only until the first of them has found out. */
-const COMMAND_TIMEOUT_MS = 200;
+const REPLY_TIMEOUT_MS = 200;
+/** ioredis' own limit also ends its greeting on a new connection, which no request waits for. */
+const COMMAND_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 /** Redis is used again within 5 s of its return: reconnecting and probing take one of these each. */
 const PROBE_INTERVAL_MS = 1_000;
@@ -93,7 +95,7 @@ function createRedisGateway(
     if (state === 'up' || redis.status !== 'ready') return;
     try {
       // a write: a Redis that is full, a replica or loading still answers PING
-      await redis.set('tuneton:probe', '1', 'PX', PROBE_INTERVAL_MS);
+      await inTime(redis.set('tuneton:probe', '1', 'PX', PROBE_INTERVAL_MS));
       lostProbes = 0;
       become('up');
     } catch (error) {
@@ -119,7 +121,7 @@ function createRedisGateway(
     async run(command) {
       if (state !== 'up') throw new RedisUnavailable('redis is away');
       try {
-        return await command(redis);
+        return await inTime(command(redis));
       } catch (error) {
         if (isCommandError(error)) throw error;
         become('down', error);
@@ -134,6 +136,28 @@ function createRedisGateway(
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * Rejects when a reply takes too long. A pause of this process is none of Redis': when the time is
+ * up, what has arrived meanwhile is read before the verdict.
+ */
+async function inTime<T>(reply: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      setImmediate(() => {
+        setImmediate(() => {
+          reject(new RedisUnavailable(`no reply within ${REPLY_TIMEOUT_MS} ms`));
+        });
+      });
+    }, REPLY_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([reply, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A refused connection says what it is in its code, and nothing in its message. */
