@@ -1,5 +1,7 @@
 import { truncateSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { itWith, runClient } from '../support/client-program';
 import { patternedBytes } from '../support/patterned-bytes';
 import { formatRequest, openRaw, type RawConnection } from '../support/raw-connection';
@@ -245,6 +247,27 @@ describe('requests that are not what they seem', () => {
     expect(text).toContain('\r\nConnection: close\r\n');
     const [, sentBytes] = /\n\d+ (\d+)$/.exec(text)!;
     expect(Number(sentBytes)).toBeLessThan(20_000_000);
+  });
+
+  it('ends before it closes, so that who is still sending does not lose the answer', async () => {
+    const socket = connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
+    const errors: unknown[] = [];
+    let text = '';
+    let hasEnded = false;
+    socket.on('error', (error) => errors.push(error));
+    socket.on('end', () => (hasEnded = true));
+    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    const length = { 'Content-Length': '50000000' };
+    socket.write(formatRequest('/api/stream/song', { ...headers, ...length }));
+    // the answer comes during the first of these
+    for (let sent = 0; sent < 10; sent += 1) {
+      socket.write(Buffer.alloc(65_536));
+      await delay(10);
+    }
+    expect(errors).toEqual([]);
+    expect(hasEnded).toBe(true);
+    expectRefusal(text, 413, 'content_too_large');
+    socket.destroy();
   });
 
   async function exchange(request: string): Promise<string> {
