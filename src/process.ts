@@ -33,8 +33,9 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
   const stop = (exitCode: number, reason: string): void => {
     // a process group may deliver the same signal twice
     stopping ??= (async () => {
+      const drained = http.drain(config.drainTimeoutMs);
       logger.info('stopping', { reason, drainTimeoutMs: config.drainTimeoutMs });
-      const cut = await http.drain(config.drainTimeoutMs);
+      const cut = await drained;
       await container.close();
       logger.info('stopped', { connectionsCut: cut });
       await flush(logger);

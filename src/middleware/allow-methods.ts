@@ -1,7 +1,7 @@
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
 import { ALLOWED_METHODS } from './browser-fields';
-import { announcesContent } from './refuse-content';
+import { announcesContent, closeAfter } from './refuse-content';
 
 /** 405 for all that neither reads nor asks what can be read (RFC 9110 §15.5.6). */
 export function createMethodGuard(): RequestHandler {
@@ -11,8 +11,7 @@ export function createMethodGuard(): RequestHandler {
       return;
     }
     res.set('Allow', ALLOWED_METHODS);
-    // what the client still sends must not be taken for its next request
-    if (announcesContent(req.headers)) res.set('Connection', 'close');
+    if (announcesContent(req.headers)) closeAfter(req, res);
     throw new AppError('method_not_allowed', `Use one of ${ALLOWED_METHODS}`);
   };
 }

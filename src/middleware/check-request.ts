@@ -1,6 +1,7 @@
 import { type IncomingMessage } from 'node:http';
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
+import { closeAfter } from './refuse-content';
 
 /** uri-host with an optional port, or nothing (RFC 9110 §7.2) */
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
@@ -16,7 +17,7 @@ export function createRequestCheck(): RequestHandler {
       next();
       return;
     }
-    res.set('Connection', 'close');
+    closeAfter(req, res);
     throw error;
   };
 }

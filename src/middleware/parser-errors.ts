@@ -7,6 +7,7 @@ import { ALLOWED_METHODS, EXPOSED_FIELDS } from './browser-fields';
 import { findFault } from './check-request';
 import { formatError, STATUS_BY_CODE } from './error-handler';
 import { exchangeOf, onIdle } from './exchange';
+import { endAndLinger } from './linger';
 
 const CODE_BY_PARSER_ERROR: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
@@ -114,5 +115,5 @@ function refuse(
   ];
   logger.info('request refused', { requestId, status, code, bytesSent: content.length });
   socket.on('error', () => undefined); // the client may be gone by now
-  socket.end(`${fields.join('\r\n')}\r\n\r\n${content}`, () => socket.destroy());
+  endAndLinger(socket, `${fields.join('\r\n')}\r\n\r\n${content}`);
 }

@@ -1,5 +1,6 @@
-import { type RequestHandler } from 'express';
+import { type Request, type RequestHandler, type Response } from 'express';
 import { AppError } from '../errors';
+import { lingerOnClose } from './linger';
 
 /**
  * Refuses requests with content. Nothing here takes any, and a body that nobody reads is a body
@@ -13,7 +14,7 @@ export function createContentRefusal(): RequestHandler {
       next();
       return;
     }
-    res.set('Connection', 'close');
+    closeAfter(req, res);
     if (req.headers['content-encoding'] !== undefined) {
       throw new AppError('unsupported_media_type', 'This request takes no content, encoded or not');
     }
@@ -24,4 +25,10 @@ export function createContentRefusal(): RequestHandler {
 export function announcesContent(headers: Readonly<Record<string, unknown>>): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   return Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** What the client still sends must not be taken for its next request. */
+export function closeAfter(req: Request, res: Response): void {
+  res.set('Connection', 'close');
+  lingerOnClose(req.socket);
 }
