@@ -1,7 +1,8 @@
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
 import { ALLOWED_METHODS } from './browser-fields';
-import { announcesContent, closeAfter } from './refuse-content';
+import { closeAfter } from './linger';
+import { announcesContent } from './refuse-content';
 
 /** 405 for all that neither reads nor asks what can be read (RFC 9110 §15.5.6). */
 export function createMethodGuard(): RequestHandler {

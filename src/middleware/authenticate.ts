@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response } from 'express';
 import { AppError } from '../errors';
 import { type Principal, type TokenVerifier } from '../services/token-verifier';
+import { countFieldLines } from '../streaming/request-fields';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- the only way to extend Express' Request
@@ -47,13 +48,10 @@ export function createAuthenticate({ tokens, countFailure }: AuthenticateDeps): 
 }
 
 function readBearerToken(req: Request): string {
-  // Node keeps the first of two lines, a proxy may have kept the other
-  const lines = req.rawHeaders.filter(
-    (name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization',
-  );
   const field = req.headers.authorization;
   const isTwice =
-    lines.length > 1 ||
+    // Node keeps the first of two lines, a proxy may have kept the other
+    countFieldLines(req.rawHeaders, 'authorization') > 1 ||
     SECOND_CREDENTIALS.test(field ?? '') ||
     (field !== undefined && 'access_token' in req.query);
   if (isTwice) throw new AppError('invalid_request', 'Send one set of credentials');

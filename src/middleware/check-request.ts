@@ -1,7 +1,8 @@
 import { type IncomingMessage } from 'node:http';
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
-import { closeAfter } from './refuse-content';
+import { countFieldLines } from '../streaming/request-fields';
+import { closeAfter } from './linger';
 
 /** uri-host with an optional port, or nothing (RFC 9110 §7.2) */
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
@@ -39,7 +40,7 @@ export function findFault(req: IncomingMessage): AppError | undefined {
 
 /** RFC 9112 §3.2; Node would keep the first of several. */
 function hasOneHost({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
-  const lines = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
-  if (lines.length === 0) return httpVersion === '1.0';
-  return lines.length === 1 && HOST.test(headers.host ?? '');
+  const lines = countFieldLines(rawHeaders, 'host');
+  if (lines === 0) return httpVersion === '1.0';
+  return lines === 1 && HOST.test(headers.host ?? '');
 }

@@ -1,4 +1,5 @@
 import { type Duplex } from 'node:stream';
+import { type Request, type Response } from 'express';
 
 /** Time for a client to notice that nobody wants the rest. */
 const LINGER_MS = 2_000;
@@ -18,9 +19,14 @@ export function endAndLinger(socket: Duplex, lastBytes = ''): void {
   });
 }
 
-/** Has Node close the connection that way when the response on it is complete. */
-export function lingerOnClose(socket: Duplex & { destroySoon?: () => void }): void {
-  socket.destroySoon = () => {
-    endAndLinger(socket);
+/**
+ * Closes the connection after this response, lingering: what the client still sends must not be
+ * taken for its next request.
+ */
+export function closeAfter(req: Request, res: Response): void {
+  res.set('Connection', 'close');
+  // what Node calls when the last response of a connection is complete
+  req.socket.destroySoon = () => {
+    endAndLinger(req.socket);
   };
 }

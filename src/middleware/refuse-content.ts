@@ -1,6 +1,6 @@
-import { type Request, type RequestHandler, type Response } from 'express';
+import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
-import { lingerOnClose } from './linger';
+import { closeAfter } from './linger';
 
 /**
  * Refuses requests with content. Nothing here takes any, and a body that nobody reads is a body
@@ -25,10 +25,4 @@ export function createContentRefusal(): RequestHandler {
 export function announcesContent(headers: Readonly<Record<string, unknown>>): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   return Number(headers['content-length'] ?? 0) > 0;
-}
-
-/** What the client still sends must not be taken for its next request. */
-export function closeAfter(req: Request, res: Response): void {
-  res.set('Connection', 'close');
-  lingerOnClose(req.socket);
 }

@@ -1,8 +1,5 @@
-/** The containers of the library, by the names the metadata answers with. */
-export type AudioFormat = 'mp3' | 'flac' | 'mp4' | 'aac' | 'ogg' | 'wav' | 'aiff' | 'webm' | 'wma';
-
-/** The one table of media types; an entry without a type does not compile. */
-export const MEDIA_TYPES: Readonly<Record<AudioFormat, string>> = {
+/** The one table of containers, by the names the metadata answers with, and their media types. */
+export const MEDIA_TYPES = {
   mp3: 'audio/mpeg',
   flac: 'audio/flac',
   mp4: 'audio/mp4',
@@ -12,7 +9,9 @@ export const MEDIA_TYPES: Readonly<Record<AudioFormat, string>> = {
   aiff: 'audio/aiff',
   webm: 'audio/webm',
   wma: 'audio/x-ms-wma',
-};
+} as const;
+
+export type AudioFormat = keyof typeof MEDIA_TYPES;
 
 const FORMAT_BY_EXTENSION: Readonly<Record<string, AudioFormat>> = {
   mp3: 'mp3',

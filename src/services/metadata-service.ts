@@ -1,23 +1,11 @@
 import { z } from 'zod';
 import { type TagReader, TagReadingFailed, type TrackTags } from '../adapters/tag-reader';
-import { type AudioFormat } from './audio-format';
+import { MEDIA_TYPES, type AudioFormat } from './audio-format';
 import { formatDuration, formatText, formatWhole, formatYear } from './metadata-values';
 import { type SelectedTrack } from './track-source';
 
 /** Changes whenever the schema or the meaning of a field does; cached values of others are not read. */
 export const METADATA_SHAPE_VERSION = 1;
-
-const FORMATS = [
-  'mp3',
-  'flac',
-  'mp4',
-  'aac',
-  'ogg',
-  'wav',
-  'aiff',
-  'webm',
-  'wma',
-] as const satisfies readonly AudioFormat[];
 
 const text = z.string().max(1000);
 const whole = z.int().min(0);
@@ -38,7 +26,7 @@ export const trackMetadataSchema = z
     duration: z.number().min(0).nullable(),
     /** kbit/s of the audio on average */
     bitrate: whole.nullable(),
-    format: z.enum(FORMATS),
+    format: z.literal(Object.keys(MEDIA_TYPES) as AudioFormat[]),
     /** in ffprobe's words, where there is one */
     codec: text.nullable(),
     container: text.nullable(),

@@ -8,6 +8,15 @@ export interface RequestFields {
   readonly range?: string;
 }
 
+/**
+ * How many lines a field came on; Node keeps one of them and does not tell.
+ *
+ * @param name in lower case
+ */
+export function countFieldLines(rawHeaders: readonly string[], name: string): number {
+  return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === name).length;
+}
+
 const NAMES = new Map<string, keyof RequestFields>([
   ['if-match', 'ifMatch'],
   ['if-none-match', 'ifNoneMatch'],

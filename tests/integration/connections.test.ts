@@ -8,6 +8,7 @@ import { startApp, type TestApp } from '../support/build-app';
 import { parseJson, send, sendRaw } from '../support/http-client';
 import { patternedBytes } from '../support/patterned-bytes';
 import { bearer } from '../support/sign-token';
+import { until } from '../support/until';
 
 const SMALL = patternedBytes(26);
 const TEN_MEGABYTES = 10_000_000;
@@ -57,7 +58,7 @@ describe('pipelined requests', () => {
       await once(socket, 'close');
     }
     const logged = () => app.log.filter((line) => line.message === 'request').length - loggedBefore;
-    await until(() => logged() >= 60 && openTracks() === before);
+    await until(() => logged() >= 60 && openTracks() === before, 'all lines, no open track');
     expect(logged()).toBe(60);
     expect(openTracks()).toBe(before);
   });
@@ -173,10 +174,4 @@ function openTracks(): number {
       return false; // closed between the two questions
     }
   }).length;
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 500 && !isTrue(); turn += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
