@@ -18,9 +18,8 @@ import { createStreamRoutes } from './routes/stream-routes';
 
 /** The order of middleware and routers, nothing else. */
 export function createApp(container: Container): Express {
-  const { config, logger, tracks, metadata, tokens, quotas, admissions, clock, createBoundary } =
-    container;
-  const browserFields = createBrowserFields(config.corsOrigin);
+  const { config, tracks, metadata, tokens, quotas, admissions, clock, createBoundary } = container;
+  const browserFields = createBrowserFields(config.corsOrigin).handler;
   const requestCheck = createRequestCheck();
   const answerOptions = createOptionsAnswer();
   const nameRoute = createRouteNaming();
@@ -37,7 +36,7 @@ export function createApp(container: Container): Express {
   app.use(
     createOpsRoutes({
       before: [
-        createRequestContext(logger, { level: 'debug' }),
+        createRequestContext(container, { level: 'debug' }),
         nameRoute,
         browserFields,
         requestCheck,
@@ -47,7 +46,7 @@ export function createApp(container: Container): Express {
       health: createHealthController(config.nodeEnv),
     }),
   );
-  app.use(createRequestContext(logger));
+  app.use(createRequestContext(container));
   app.use(createSendTimeout(config.sendTimeoutMs, container.readSendQueue));
   app.use(browserFields, requestCheck, answerOptions);
   app.use(

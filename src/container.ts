@@ -6,13 +6,17 @@ import { createSendQueueReader } from './adapters/tcp-send-queue';
 import { type Config } from './config';
 import { createQuota, keyByAddress, keyBySubject, type Quota } from './middleware/rate-limit';
 import { type Logger } from './observability/logger';
+import { type Logs } from './observability/logs';
+import { type RequestLog } from './observability/request-log';
 import { createAdmissions, type Admissions } from './services/admissions';
 import { createCachedMetadata } from './services/cached-metadata';
 import { createMetadataService, type MetadataService } from './services/metadata-service';
 import { createQuotaStore } from './services/quota-store';
 import { AUTH_FAILURES_PREFIX, CONTINUATIONS_PREFIX, OPENINGS_PREFIX } from './services/redis-keys';
-import { createTokenVerifier, type TokenVerifier } from './services/token-verifier';
-import { createTrackSource, type TrackSource } from './services/track-source';
+import { createRememberedTokens, type RememberedTokens } from './services/remembered-tokens';
+import { createTokenVerifier } from './services/token-verifier';
+import { createKeptTracks, type KeptTracks } from './services/kept-tracks';
+import { createTrackSource } from './services/track-source';
 import { createLocalStore } from './storage/local-store';
 import { type TrackStore } from './storage/track-store';
 
@@ -20,10 +24,11 @@ import { type TrackStore } from './storage/track-store';
 export interface Container {
   readonly config: Config;
   readonly logger: Logger;
+  readonly requestLog: RequestLog;
   readonly redis: RedisGateway;
-  readonly tracks: TrackSource;
+  readonly tracks: KeptTracks;
   readonly metadata: MetadataService;
-  readonly tokens: TokenVerifier;
+  readonly tokens: RememberedTokens;
   readonly admissions: Admissions;
   readonly quotas: Readonly<Record<'openings' | 'continuations' | 'authFailures', Quota>>;
   readonly readSendQueue: (socket: Socket) => Promise<number | undefined>;
@@ -48,18 +53,20 @@ const ADMISSION_TTL_MS = 6 * 60 * 60 * 1000;
 /** The composition root: the only place that knows which implementation is used. */
 export async function createContainer(
   config: Config,
-  logger: Logger,
+  { logger, requestLog }: Logs,
   replacements: Replacements = {},
 ): Promise<Container> {
   const { clock = Date.now } = replacements;
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();
-  const tracks = createTrackSource(replacements.store ?? createLocalStore(config.audioFilesDir));
+  const store = replacements.store ?? createLocalStore(config.audioFilesDir);
+  const tracks = createKeptTracks({ tracks: createTrackSource(store) });
   const { quotas, shutdown } = createQuotas(config, redis);
 
   return {
     config,
     logger,
+    requestLog,
     redis,
     tracks,
     metadata: createCachedMetadata({
@@ -67,12 +74,7 @@ export async function createContainer(
       redis,
       ttlSeconds: config.metadataCacheTtlSeconds,
     }),
-    tokens: createTokenVerifier({
-      secrets: config.jwtSecrets,
-      issuer: config.jwtIssuer,
-      audience: config.jwtAudience,
-      now: () => clock() / 1000,
-    }),
+    tokens: openTokens(config, () => clock() / 1000),
     admissions: createAdmissions({
       redis,
       ttlMs: Math.max(ADMISSION_TTL_MS, config.rateLimit.windowMs),
@@ -85,6 +87,7 @@ export async function createContainer(
     async close() {
       shutdown();
       await tagReader.close();
+      await tracks.close();
       await redis.close();
     },
   };
@@ -94,6 +97,19 @@ async function openRedis({ redisUrl }: Config, logger: Logger): Promise<RedisGat
   if (redisUrl !== undefined) return connectRedis(redisUrl, logger);
   logger.info('no redis is configured: limits and caches are local');
   return noRedis;
+}
+
+function openTokens(
+  { jwtSecrets, jwtIssuer, jwtAudience }: Config,
+  now: () => number,
+): RememberedTokens {
+  const verifier = createTokenVerifier({
+    secrets: jwtSecrets,
+    issuer: jwtIssuer,
+    audience: jwtAudience,
+    now,
+  });
+  return createRememberedTokens(verifier, now);
 }
 
 function createQuotas(

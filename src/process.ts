@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
 import { type Server } from 'node:http';
 import { createApp } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
 import { createContainer } from './container';
-import { createLogger, describeError, type Logger } from './observability/logger';
+import { describeError, type Logger } from './observability/logger';
+import { createLogs, type Logs } from './observability/logs';
 import { createHttpServer } from './server';
 
 /** Exit code of a process that could not take its port. */
@@ -24,9 +26,10 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
   const config = readConfig(env);
   if (!config) return undefined;
 
-  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  const logs = createLogs({ level: config.logLevel, format: config.logFormat });
+  const { logger } = logs;
   await warnAboutLibrary(config, logger);
-  const container = await createContainer(config, logger);
+  const container = await createContainer(config, logs);
   const http = createHttpServer(createApp(container), container);
 
   let stopping: Promise<void> | undefined;
@@ -38,7 +41,7 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
       const cut = await drained;
       await container.close();
       logger.info('stopped', { connectionsCut: cut });
-      await flush(logger);
+      await flush(logs);
       process.exit(exitCode);
     })();
   };
@@ -66,7 +69,7 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
       reason: describeError(error).message,
     });
     await container.close();
-    await flush(logger);
+    await flush(logs);
     process.exit(EXIT_FAILURE);
   }
 }
@@ -106,9 +109,9 @@ function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
 }
 
 /** Standard output may be a pipe that takes its time. */
-function flush(logger: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    logger.once('finish', resolve);
-    logger.end();
-  });
+async function flush(logs: Logs): Promise<void> {
+  const finished = once(logs.logger, 'finish');
+  logs.logger.end();
+  await finished;
+  logs.flush();
 }

@@ -8,7 +8,7 @@ import { sendRepresentation } from '../streaming/send-representation';
 
 /** Plans the answer to a request for the stored original. */
 export function planStream(request: PlanRequest, selected: SelectedTrack): ResponsePlan {
-  return planResponse(request, describeOriginal(selected));
+  return planResponse(request, selected.original ?? describeOriginal(selected));
 }
 
 /** GET and HEAD /api/stream/:trackId, for a delivery that is planned and paid for. */

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type Request, type RequestHandler, type Response } from 'express';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type RequestHandler } from 'express';
 import { type Logger } from '../observability/logger';
+import { type RequestLevel, type RequestLog } from '../observability/request-log';
 import { exchangeOf } from './exchange';
 
 /** Why the server itself ended a response before its last byte. */
 export type CutReason = 'send-timeout' | 'short-read' | 'read-failed' | 'error';
 
-/** What a request carries from the first middleware to its log line. */
+/** What a request carries from its first step to its log line. */
 export interface RequestContext {
   readonly id: string;
   readonly logger: Logger;
@@ -41,6 +43,11 @@ declare global {
   }
 }
 
+export interface RequestContextDeps {
+  readonly logger: Logger;
+  readonly requestLog: RequestLog;
+}
+
 /** Short enough that no token passes for an id. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,64}$/;
 
@@ -50,36 +57,64 @@ const SANE_REQUEST_ID = /^[\w.:-]{1,64}$/;
  * @param level of the line for an answer that went well; failures rise above it by themselves
  */
 export function createRequestContext(
-  logger: Logger,
+  deps: RequestContextDeps,
   { level = 'info' }: { readonly level?: 'info' | 'debug' } = {},
 ): RequestHandler {
   return (req, res, next) => {
-    const startedAt = performance.now();
-    const controller = new AbortController();
-    const sent = req.headers['x-request-id'];
-    const id = typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
-    const entry: LogEntry = { bytesSent: undefined };
-
-    req.context = {
-      id,
-      logger: logger.child({ requestId: id }),
-      signal: controller.signal,
-      entry,
-      markFirstByte() {
-        entry.firstByteMs = performance.now() - startedAt;
-      },
-      cut(reason) {
-        entry.cutReason ??= reason;
-        res.destroy();
-      },
-    };
-    res.setHeader('X-Request-Id', id);
-    exchangeOf(req, res).onOver(() => {
-      if (!res.writableFinished) controller.abort();
-      const durationMs = performance.now() - startedAt;
-      logger.log(resolveLevel(res, entry, level), 'request', describe(req, res, entry, durationMs));
-    });
+    req.context = beginRequest(deps, req, res, level);
+    res.setHeader('X-Request-Id', req.context.id);
     next();
+  };
+}
+
+/** Begins the context of a request; its line is written when the exchange is over. */
+export function beginRequest(
+  { logger, requestLog }: RequestContextDeps,
+  req: IncomingMessage,
+  res: ServerResponse,
+  level: 'info' | 'debug',
+): RequestContext {
+  const startedAt = performance.now();
+  const { method = '', url = '' } = req; // a router changes the address
+  const controller = new AbortController();
+  const sent = req.headers['x-request-id'];
+  const id = typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
+  const entry: LogEntry = { bytesSent: undefined };
+
+  exchangeOf(req, res).onOver(() => {
+    const isComplete = res.writableFinished;
+    if (!isComplete) controller.abort();
+    const durationMs = performance.now() - startedAt;
+    requestLog(resolveLevel(res, entry, level), {
+      requestId: id,
+      method,
+      path: pathOf(url),
+      route: entry.route ?? null,
+      track: entry.track ?? null,
+      status: res.statusCode,
+      bytesSent: entry.bytesSent ?? (isComplete ? contentLengthOf(method, res) : 0),
+      firstByteMs: roundMs(entry.firstByteMs ?? durationMs),
+      durationMs: roundMs(durationMs),
+      outcome: isComplete ? 'complete' : entry.cutReason ? 'cut-by-server' : 'client-left',
+      ...(entry.cutReason && !isComplete ? { cutReason: entry.cutReason } : {}),
+      subject: entry.subject ?? null,
+    });
+  });
+
+  return {
+    id,
+    get logger() {
+      return logger.child({ requestId: id });
+    },
+    signal: controller.signal,
+    entry,
+    markFirstByte() {
+      entry.firstByteMs = performance.now() - startedAt;
+    },
+    cut(reason) {
+      entry.cutReason ??= reason;
+      res.destroy();
+    },
   };
 }
 
@@ -97,40 +132,17 @@ function roundMs(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
 
-function describe(
-  req: Request,
-  res: Response,
-  entry: LogEntry,
-  durationMs: number,
-): Record<string, unknown> {
-  const isComplete = res.writableFinished;
-  return {
-    requestId: req.context.id,
-    method: req.method,
-    path: pathOf(req.originalUrl),
-    route: entry.route ?? null,
-    track: entry.track ?? null,
-    status: res.statusCode,
-    bytesSent: entry.bytesSent ?? (isComplete ? contentLengthOf(req, res) : 0),
-    firstByteMs: roundMs(entry.firstByteMs ?? durationMs),
-    durationMs: roundMs(durationMs),
-    outcome: isComplete ? 'complete' : entry.cutReason ? 'cut-by-server' : 'client-left',
-    ...(entry.cutReason && !isComplete ? { cutReason: entry.cutReason } : {}),
-    subject: entry.subject ?? null,
-  };
-}
-
 /** The path alone: a query may hold secrets, and so may the authority of an absolute address. */
 function pathOf(target: string): string {
   return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
 }
 
-function resolveLevel(res: Response, entry: LogEntry, level: string): string {
+function resolveLevel(res: ServerResponse, entry: LogEntry, level: 'info' | 'debug'): RequestLevel {
   if (res.statusCode >= 500) return 'error';
   return entry.cutReason === undefined ? level : 'warn';
 }
 
-function contentLengthOf(req: Request, res: Response): number {
-  if (req.method === 'HEAD') return 0;
+function contentLengthOf(method: string, res: ServerResponse): number {
+  if (method === 'HEAD') return 0;
   return Number(res.getHeader('Content-Length') ?? 0);
 }

@@ -76,7 +76,13 @@ const redact = format((info) => {
   return info;
 });
 
-function formatText({ timestamp, level, message, ...rest }: Logform.TransformableInfo): string {
+/** A line for people; nothing in it can end the line or make a terminal do things. */
+export function formatText({
+  timestamp,
+  level,
+  message,
+  ...rest
+}: Logform.TransformableInfo): string {
   const details = Object.entries(rest)
     .filter(([, value]) => value !== undefined)
     .map(

@@ -12,6 +12,18 @@ export interface TokenVerifier {
   verify(token: string): Principal;
 }
 
+/** A token that is valid now, and how long it goes on being so. */
+export interface VerifiedToken {
+  readonly principal: Principal;
+  /** seconds since 1970, clock tolerance included; from then on it is refused */
+  readonly refusedAtSeconds: number;
+}
+
+export interface TokenInspector extends TokenVerifier {
+  /** @throws AppError as {@link TokenVerifier.verify} */
+  inspect(token: string): VerifiedToken;
+}
+
 export interface TokenVerifierOptions {
   /** HMAC secrets, each one string as it stands; any of them verifies */
   readonly secrets: readonly string[];
@@ -33,7 +45,7 @@ export function createTokenVerifier({
   issuer,
   audience,
   now = () => Date.now() / 1000,
-}: TokenVerifierOptions): TokenVerifier {
+}: TokenVerifierOptions): TokenInspector {
   // as keys, so that no secret is taken for something else because of how it looks
   const keys = secrets.map((secret) => createSecretKey(secret, 'utf8'));
   const options = (): VerifyOptions & { complete: true } => ({
@@ -45,12 +57,11 @@ export function createTokenVerifier({
     ...(audience === undefined ? {} : { audience }),
   });
 
-  return {
-    verify(token) {
-      if (token.length > MAX_TOKEN_BYTES) throw invalid('The token is too long');
-      return toPrincipal(verifyWithAny(token, keys, options()));
-    },
+  const inspect = (token: string): VerifiedToken => {
+    if (token.length > MAX_TOKEN_BYTES) throw invalid('The token is too long');
+    return toVerified(verifyWithAny(token, keys, options()));
   };
+  return { inspect, verify: (token) => inspect(token).principal };
 }
 
 /** The first secret's error is the one to tell: it is the current secret. */
@@ -71,7 +82,7 @@ function verifyWithAny(
   throw translate(firstError);
 }
 
-function toPrincipal({ header, payload }: Jwt): Principal {
+function toVerified({ header, payload }: Jwt): VerifiedToken {
   // an extension the issuer marked critical is one we would have to understand (RFC 7515 §4.1.11)
   if ('crit' in header) throw invalid('The token uses an extension that is not supported');
   if (typeof payload === 'string' || Array.isArray(payload))
@@ -81,7 +92,7 @@ function toPrincipal({ header, payload }: Jwt): Principal {
   if (typeof subject !== 'string' || subject === '' || subject.length > MAX_SUBJECT_LENGTH) {
     throw invalid(`The token needs a subject of 1 to ${MAX_SUBJECT_LENGTH} characters`);
   }
-  return { subject };
+  return { principal: { subject }, refusedAtSeconds: payload.exp + CLOCK_TOLERANCE_SECONDS };
 }
 
 function isWrongSignature(error: unknown): boolean {

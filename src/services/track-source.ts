@@ -20,6 +20,8 @@ export interface SelectedTrack {
   /** strong, with its quotes; replicas with copies of a library agree on it */
   readonly entityTag: string;
   readonly track: OpenedTrack;
+  /** what {@link describeOriginal} says of it, where that is known already */
+  readonly original?: Representation;
 }
 
 export interface TrackSource {

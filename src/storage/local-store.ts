@@ -1,9 +1,9 @@
-import { constants } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { AppError } from '../errors';
-import { openLocalTrack } from './local-track';
+import { openLocalTrack, type IsCurrent } from './local-track';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
 
@@ -33,13 +33,13 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', '
  * @param root the library; it may be missing and appear later
  */
 export function createLocalStore(root: string): TrackStore {
-  const openFile = async (path: string): Promise<OpenedTrack | undefined> => {
+  const openFile = async (path: string, isCurrent: IsCurrent): Promise<OpenedTrack | undefined> => {
     const handle = await openIfPresent(path);
     if (!handle) return undefined;
     try {
       const stats = await handle.stat({ bigint: true });
       if (stats.isFile() && (await liesWithin(root, handle, path))) {
-        return openLocalTrack(handle, path, stats);
+        return openLocalTrack(handle, path, stats, isCurrent);
       }
     } catch (error) {
       await handle.close();
@@ -54,8 +54,12 @@ export function createLocalStore(root: string): TrackStore {
     async open(id) {
       const segments = parseTrackId(id);
       if (segments) {
+        const isCurrent: IsCurrent = async (stats) => {
+          const now = await statFirst(candidatePaths(root, segments));
+          return now !== undefined && isSameState(now, stats);
+        };
         for await (const path of candidatePaths(root, segments)) {
-          const track = await openFile(path);
+          const track = await openFile(path, isCurrent);
           if (track) return track;
         }
       }
@@ -79,6 +83,23 @@ async function* candidatePaths(
       yield* candidatePaths(path, deeper);
     }
   }
+}
+
+/** What stands first among the paths now; undefined when that cannot be told. */
+async function statFirst(paths: AsyncIterable<string>): Promise<BigIntStats | undefined> {
+  for await (const path of paths) {
+    try {
+      const stats = await stat(path, { bigint: true });
+      if (stats.isFile()) return stats;
+    } catch (error) {
+      if (!ABSENT.has(codeOf(error))) return undefined;
+    }
+  }
+  return undefined;
+}
+
+function isSameState(a: BigIntStats, b: BigIntStats): boolean {
+  return a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs;
 }
 
 async function isFolder(path: string): Promise<boolean> {

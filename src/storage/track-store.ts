@@ -17,6 +17,16 @@ export interface OpenedTrack {
    * @param signal ends the reading early; the stream is then destroyed with an AbortError
    */
   read(range: ByteRange, signal?: AbortSignal): Readable;
+  /**
+   * The same bytes at once, for ranges that fit one read; absent where a store cannot do that for
+   * less than a stream.
+   */
+  readonly readAtOnce?: (range: ByteRange) => Promise<Uint8Array>;
+  /**
+   * Whether opening the id again would lead to this very file in this very state; never fails.
+   * Absent where a store cannot tell for less than opening costs: its tracks are not kept.
+   */
+  readonly isCurrent?: () => Promise<boolean>;
   /** Whoever opened closes; safe to call twice. Reads still running are ended first. */
   close(): Promise<void>;
 }

@@ -15,4 +15,6 @@ export interface Representation {
 /** Where the bytes come from; fewer than asked for means that they are gone. */
 export interface ByteSource {
   read(range: ByteRange, signal?: AbortSignal): Readable;
+  /** for ranges that fit one read; absent where a stream costs no more */
+  readonly readAtOnce?: (range: ByteRange) => Promise<Uint8Array>;
 }

@@ -13,6 +13,8 @@ export type SendOutcome =
   | { readonly kind: 'read-failed'; readonly error: unknown };
 
 export interface SendOptions {
+  /** names and values in turn, sent beside the plan's where nothing has been set on the response */
+  readonly commonFields?: readonly string[];
   /** aborted when the client leaves */
   readonly signal: AbortSignal;
   /** called once, when the header section goes out */
@@ -20,6 +22,9 @@ export interface SendOptions {
   /** called with the bytes of content that the socket has taken over, as they go */
   readonly onSent?: (bytes: number) => void;
 }
+
+/** What is read in one piece; a client that stalls holds so much memory at the most. */
+const ONE_READ_BYTES = 131_072;
 
 /**
  * Carries out a plan. Backpressure holds: no more than one slice of the source waits in memory.
@@ -32,11 +37,21 @@ export async function sendRepresentation(
   res: ServerResponse,
   plan: ResponsePlan,
   source: ByteSource,
-  { signal, onFirstByte, onSent }: SendOptions,
+  options: SendOptions,
 ): Promise<SendOutcome> {
+  const [only] = plan.segments;
+  if (
+    plan.segments.length === 1 &&
+    only?.kind === 'slice' &&
+    plan.contentLength <= ONE_READ_BYTES &&
+    source.readAtOnce
+  ) {
+    return sendAtOnce(res, plan, source.readAtOnce(only.range), options);
+  }
+  const { signal, onFirstByte, onSent } = options;
   const begin = (): void => {
     if (res.headersSent) return;
-    res.writeHead(plan.status, plan.fields);
+    writeHead(res, plan, options);
     onFirstByte?.();
   };
   let isSocketLost = false;
@@ -63,6 +78,43 @@ export async function sendRepresentation(
   begin();
   res.end();
   return { kind: 'complete' };
+}
+
+/** A range that fits one read needs no stream. */
+async function sendAtOnce(
+  res: ServerResponse,
+  plan: ResponsePlan,
+  reading: Promise<Uint8Array>,
+  options: SendOptions,
+): Promise<SendOutcome> {
+  const { signal, onFirstByte, onSent } = options;
+  let bytes: Uint8Array;
+  try {
+    bytes = await reading;
+  } catch (error) {
+    return signal.aborted ? { kind: 'client-left' } : { kind: 'read-failed', error };
+  }
+  if (signal.aborted) return { kind: 'client-left' };
+  if (bytes.length < plan.contentLength) return { kind: 'short-read' };
+  writeHead(res, plan, options);
+  onFirstByte?.();
+  res.end(bytes, () => onSent?.(bytes.length));
+  return { kind: 'complete' };
+}
+
+function writeHead(
+  res: ServerResponse,
+  { status, fields }: ResponsePlan,
+  { commonFields }: SendOptions,
+): void {
+  if (!commonFields) {
+    res.writeHead(status, fields);
+    return;
+  }
+  // one flat list: Node would keep an object's fields in a map first, to be asked for them
+  const list = [...commonFields];
+  for (const name in fields) list.push(name, fields[name] ?? '');
+  res.writeHead(status, list);
 }
 
 /** @returns bytes that the socket has taken over */

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { createApp } from '../../src/app';
 import { parseConfig } from '../../src/config';
 import { createContainer, type Container, type Replacements } from '../../src/container';
-import { createLogger } from '../../src/observability/logger';
+import { createLogs } from '../../src/observability/logs';
 import { createHttpServer } from '../../src/server';
 import { TEST_SECRET } from './sign-token';
 
@@ -32,13 +32,15 @@ export async function startApp(
   });
   const log: Record<string, unknown>[] = [];
   const lines = new Writable({
-    write(line: Buffer, _encoding, done) {
-      log.push(JSON.parse(line.toString()) as Record<string, unknown>);
+    write(batch: Buffer, _encoding, done) {
+      for (const line of batch.toString().trimEnd().split('\n')) {
+        log.push(JSON.parse(line) as Record<string, unknown>);
+      }
       done();
     },
   });
-  const logger = createLogger({ level: 'debug', format: 'json', stream: lines });
-  const container = await createContainer(config, logger, replacements);
+  const logs = createLogs({ level: 'debug', format: 'json', stream: lines, maxWaitMs: 0 });
+  const container = await createContainer(config, logs, replacements);
   const { server } = createHttpServer(createApp(container), container);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

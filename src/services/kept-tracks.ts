@@ -1,0 +1,224 @@
+import { isNativeError } from 'node:util/types';
+import { LRUCache } from 'lru-cache';
+import { type OpenedTrack } from '../storage/track-store';
+import { type ByteRange } from '../streaming/byte-range';
+import { type Representation } from '../streaming/representation';
+import { describeOriginal, type SelectedTrack, type TrackSource } from './track-source';
+
+/** A source whose tracks stay open while many ask for them. */
+export interface KeptTracks extends TrackSource {
+  /** The track when it is open and need not be looked at; the caller must close it. */
+  selectNow(id: string): SelectedTrack | undefined;
+  /** Closes what nobody uses; what is in use is closed with its last user. */
+  close(): Promise<void>;
+}
+
+export interface KeptTracksOptions {
+  readonly tracks: TrackSource;
+  /** milliseconds on a clock that never goes back */
+  readonly now?: () => number;
+}
+
+/** How long a kept track is served without a look at its path. */
+const MAX_UNSEEN_MS = 500;
+/** More requests than this within {@link MAX_UNSEEN_MS} are a crowd. */
+const CROWD = 3;
+/** An unused handle is closed after one to two of these: a deleted file must not fill a disk. */
+const SWEEP_INTERVAL_MS = 200;
+/** Handles, of the thousand or more that a process may have. */
+const MAX_KEPT = 256;
+/** Ids whose requests are counted; about 2 MB when full. */
+const MAX_COUNTED = 10_000;
+
+interface Kept {
+  readonly selected: SelectedTrack & { readonly original: Representation };
+  readonly isCurrent: () => Promise<boolean>;
+  readonly readAtOnce: LentTrack['readAtOnce'] | undefined;
+  users: number;
+  /** the last look that found nothing changed began then */
+  seenAt: number;
+  look: Promise<boolean> | undefined;
+  /** no longer handed out; closes with its last user */
+  isDropped: boolean;
+  /** since the last sweep */
+  wasUsed: boolean;
+}
+
+/**
+ * Keeps a track open while a crowd asks for it. Whoever asks alone opens it for themselves.
+ *
+ * A kept track is looked at every 500 ms: does its path lead to the same file in the same state? So a
+ * file that changes may be served as it was for half a second, from the old handle and under its own
+ * validators.
+ */
+export function createKeptTracks({
+  tracks,
+  now = () => performance.now(),
+}: KeptTracksOptions): KeptTracks {
+  const kept = new Map<string, Kept>();
+  const isCrowded = createCrowdCounter(now);
+  let sweepTimer: NodeJS.Timeout | undefined;
+
+  const isFresh = (entry: Kept): boolean => now() - entry.seenAt < MAX_UNSEEN_MS;
+
+  const drop = (id: string, entry: Kept): void => {
+    if (kept.get(id) === entry) kept.delete(id);
+    entry.isDropped = true;
+    if (entry.users === 0) void entry.selected.track.close();
+  };
+
+  const sweep = (): void => {
+    for (const [id, entry] of kept) {
+      if (entry.users === 0 && !entry.wasUsed) drop(id, entry);
+      entry.wasUsed = false;
+    }
+    if (kept.size > 0) return;
+    clearInterval(sweepTimer);
+    sweepTimer = undefined;
+  };
+
+  /** @returns whether there was anything to close */
+  const dropUnused = (): boolean => {
+    const unused = [...kept].filter(([, entry]) => entry.users === 0);
+    for (const [id, entry] of unused) drop(id, entry);
+    return unused.length > 0;
+  };
+
+  const keep = (id: string, selected: SelectedTrack, seenAt: number): SelectedTrack => {
+    const entry = createEntry(selected, seenAt);
+    if (!entry || kept.has(id) || (kept.size >= MAX_KEPT && !dropUnused())) return selected;
+    kept.set(id, entry);
+    sweepTimer ??= setInterval(sweep, SWEEP_INTERVAL_MS).unref();
+    return lend(entry);
+  };
+
+  const open = async (id: string): Promise<SelectedTrack> => {
+    try {
+      return await tracks.select(id);
+    } catch (error) {
+      if (isOutOfHandles(error) && dropUnused()) return tracks.select(id);
+      throw error;
+    }
+  };
+
+  /** One look at a time serves all who wait for it. */
+  const look = async (entry: Kept): Promise<boolean> => {
+    const startedAt = now();
+    entry.users += 1; // must not be closed meanwhile
+    entry.look ??= entry.isCurrent().then((isCurrent) => {
+      entry.look = undefined;
+      if (isCurrent) entry.seenAt = startedAt;
+      return isCurrent;
+    });
+    const isCurrent = await entry.look;
+    entry.users -= 1;
+    return isCurrent;
+  };
+
+  return {
+    selectNow(id) {
+      const entry = kept.get(id);
+      return entry && isFresh(entry) && isCrowded(id) ? lend(entry) : undefined;
+    },
+    async select(id) {
+      if (!isCrowded(id)) return open(id);
+      const entry = kept.get(id);
+      if (entry) {
+        if (isFresh(entry) || (await look(entry))) return lend(entry);
+        drop(id, entry);
+      }
+      const startedAt = now();
+      return keep(id, await open(id), startedAt);
+    },
+    async close() {
+      clearInterval(sweepTimer);
+      const entries = [...kept.values()];
+      kept.clear();
+      for (const entry of entries) entry.isDropped = true;
+      const unused = entries.filter(({ users }) => users === 0);
+      await Promise.all(unused.map(({ selected }) => selected.track.close()));
+    },
+  };
+}
+
+/** Counts a request for an id and tells whether it is one of many. */
+function createCrowdCounter(now: () => number): (id: string) => boolean {
+  const counts = new LRUCache<string, { from: number; requests: number; before: number }>({
+    max: MAX_COUNTED,
+  });
+  return (id) => {
+    const time = now();
+    const count = counts.get(id);
+    if (!count) {
+      counts.set(id, { from: time, requests: 1, before: 0 });
+      return false;
+    }
+    const age = time - count.from;
+    if (age >= MAX_UNSEEN_MS) {
+      count.before = age < 2 * MAX_UNSEEN_MS ? count.requests : 0;
+      count.from = time;
+      count.requests = 0;
+    }
+    count.requests += 1;
+    return Math.max(count.requests, count.before) > CROWD;
+  };
+}
+
+/** Undefined for a track whose store cannot tell whether it has changed. */
+function createEntry(selected: SelectedTrack, seenAt: number): Kept | undefined {
+  const { isCurrent, readAtOnce } = selected.track;
+  if (!isCurrent) return undefined;
+  return {
+    selected: { ...selected, original: describeOriginal(selected) },
+    isCurrent,
+    readAtOnce,
+    users: 0,
+    seenAt,
+    look: undefined,
+    isDropped: false,
+    wasUsed: true,
+  };
+}
+
+function lend(entry: Kept): SelectedTrack {
+  entry.users += 1;
+  entry.wasUsed = true;
+  return { ...entry.selected, track: new LentTrack(entry) };
+}
+
+/** A kept track in the hands of one request. */
+class LentTrack implements OpenedTrack {
+  readonly fileName: string;
+  readonly extension: string;
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+  readonly readAtOnce?: (range: ByteRange) => Promise<Uint8Array>;
+  private isReturned = false;
+
+  constructor(private readonly entry: Kept) {
+    const { track } = entry.selected;
+    this.fileName = track.fileName;
+    this.extension = track.extension;
+    this.sizeBytes = track.sizeBytes;
+    this.mtimeNs = track.mtimeNs;
+    if (entry.readAtOnce) this.readAtOnce = entry.readAtOnce;
+  }
+
+  read(range: ByteRange, signal?: AbortSignal): ReturnType<OpenedTrack['read']> {
+    return this.entry.selected.track.read(range, signal);
+  }
+
+  async close(): Promise<void> {
+    if (this.isReturned) return;
+    this.isReturned = true;
+    this.entry.users -= 1;
+    if (this.entry.isDropped && this.entry.users === 0) await this.entry.selected.track.close();
+  }
+}
+
+/** EMFILE and ENFILE, under whatever they were translated into. */
+function isOutOfHandles(error: unknown): boolean {
+  if (!isNativeError(error)) return false;
+  if ('code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE')) return true;
+  return isOutOfHandles(error.cause);
+}
