@@ -1,11 +1,13 @@
+import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
 import { createHealthController } from './controllers/ops-controller';
 import { createMetadataController, planMetadata } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
+import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
-import { createBrowserFields, createOptionsAnswer } from './middleware/browser-fields';
+import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
@@ -16,10 +18,16 @@ import { createSendTimeout } from './middleware/send-timeout';
 import { createOpsRoutes } from './routes/ops-routes';
 import { createStreamRoutes } from './routes/stream-routes';
 
+/** The app, behind the fast lane where that is on. */
+export function createRequestListener(container: Container): RequestListener {
+  const app = createApp(container);
+  return container.config.fastLane ? createFastLane(container, app) : app;
+}
+
 /** The order of middleware and routers, nothing else. */
-export function createApp(container: Container): Express {
+function createApp(container: Container): Express {
   const { config, tracks, metadata, tokens, quotas, admissions, clock, createBoundary } = container;
-  const browserFields = createBrowserFields(config.corsOrigin).handler;
+  const browserFields = container.browserFields.handler;
   const requestCheck = createRequestCheck();
   const answerOptions = createOptionsAnswer();
   const nameRoute = createRouteNaming();
@@ -47,7 +55,7 @@ export function createApp(container: Container): Express {
     }),
   );
   app.use(createRequestContext(container));
-  app.use(createSendTimeout(config.sendTimeoutMs, container.readSendQueue));
+  app.use(createSendTimeout(container.watchSending));
   app.use(browserFields, requestCheck, answerOptions);
   app.use(
     '/api/stream',
@@ -55,7 +63,7 @@ export function createApp(container: Container): Express {
       nameRoute,
       methodGuard,
       refuseContent: createContentRefusal(),
-      authenticate: createAuthenticate({ tokens, countFailure: quotas.authFailures }),
+      authenticate: createAuthenticate({ tokens, failures: quotas.authFailures }),
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream }),
         limit: createTrackLimit({ ...quotas, admissions }),

@@ -101,6 +101,8 @@ const environment = z
     SEND_TIMEOUT_SECONDS: wholeNumber(0, MAX_TIMER_SECONDS, 'seconds').default(60),
     DRAIN_TIMEOUT_SECONDS: wholeNumber(0, MAX_TIMER_SECONDS, 'seconds').default(25),
     TRUST_PROXY: trustProxy.default(0),
+    HOT_CACHE_MB: wholeNumber(0, 65_536, 'megabytes').default(64),
+    FAST_LANE: z.enum(['true', 'false'], 'must be true or false').default('true'),
   })
   .transform((env) => ({
     port: env.PORT,
@@ -127,6 +129,8 @@ const environment = z
     sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,
     drainTimeoutMs: env.DRAIN_TIMEOUT_SECONDS * 1000,
     trustProxy: env.TRUST_PROXY,
+    hotCacheBytes: env.HOT_CACHE_MB * 1_000_000,
+    fastLane: env.FAST_LANE === 'true',
   }));
 
 /** Names of every variable that is read, in the order of the documentation. */

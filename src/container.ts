@@ -1,10 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { type Socket } from 'node:net';
 import { connectRedis, noRedis, type RedisGateway } from './adapters/redis';
 import { createTagReader, type TagReader } from './adapters/tag-reader';
 import { createSendQueueReader } from './adapters/tcp-send-queue';
 import { type Config } from './config';
-import { createQuota, keyByAddress, keyBySubject, type Quota } from './middleware/rate-limit';
+import { createBrowserFields, type BrowserFields } from './middleware/browser-fields';
+import {
+  createFastQuota,
+  createQuota,
+  keyByAddress,
+  keyBySubject,
+  type FastQuota,
+  type Quota,
+} from './middleware/rate-limit';
+import { createSendWatch, type SendWatch } from './middleware/send-timeout';
 import { type Logger } from './observability/logger';
 import { type Logs } from './observability/logs';
 import { type RequestLog } from './observability/request-log';
@@ -12,9 +20,12 @@ import { createAdmissions, type Admissions } from './services/admissions';
 import { createCachedMetadata } from './services/cached-metadata';
 import { createMetadataService, type MetadataService } from './services/metadata-service';
 import { createQuotaStore } from './services/quota-store';
+import { createRedisCounter } from './services/redis-counter';
+import { createSettledStore, type SettledStore } from './services/settled-store';
 import { AUTH_FAILURES_PREFIX, CONTINUATIONS_PREFIX, OPENINGS_PREFIX } from './services/redis-keys';
 import { createRememberedTokens, type RememberedTokens } from './services/remembered-tokens';
 import { createTokenVerifier } from './services/token-verifier';
+import { createHotBlocks } from './services/hot-blocks';
 import { createKeptTracks, type KeptTracks } from './services/kept-tracks';
 import { createTrackSource } from './services/track-source';
 import { createLocalStore } from './storage/local-store';
@@ -30,8 +41,13 @@ export interface Container {
   readonly metadata: MetadataService;
   readonly tokens: RememberedTokens;
   readonly admissions: Admissions;
-  readonly quotas: Readonly<Record<'openings' | 'continuations' | 'authFailures', Quota>>;
-  readonly readSendQueue: (socket: Socket) => Promise<number | undefined>;
+  readonly quotas: {
+    readonly openings: FastQuota;
+    readonly continuations: FastQuota;
+    readonly authFailures: Quota;
+  };
+  readonly browserFields: BrowserFields;
+  readonly watchSending: SendWatch;
   /** milliseconds since 1970 */
   readonly clock: () => number;
   readonly createBoundary: () => string;
@@ -60,7 +76,10 @@ export async function createContainer(
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();
   const store = replacements.store ?? createLocalStore(config.audioFilesDir);
-  const tracks = createKeptTracks({ tracks: createTrackSource(store) });
+  const tracks = createKeptTracks({
+    tracks: createTrackSource(store),
+    hotBlocks: createHotBlocks({ maxBytes: config.hotCacheBytes }),
+  });
   const { quotas, shutdown } = createQuotas(config, redis);
 
   return {
@@ -81,11 +100,12 @@ export async function createContainer(
       now: clock,
     }),
     quotas,
-    readSendQueue: createSendQueueReader(),
+    browserFields: createBrowserFields(config.corsOrigin),
+    watchSending: createSendWatch(config.sendTimeoutMs, createSendQueueReader()),
     clock,
     createBoundary: randomUUID,
     async close() {
-      shutdown();
+      await shutdown();
       await tagReader.close();
       await tracks.close();
       await redis.close();
@@ -115,27 +135,31 @@ function openTokens(
 function createQuotas(
   { rateLimit }: Config,
   redis: RedisGateway,
-): Pick<Container, 'quotas'> & { shutdown: () => void } {
+): Pick<Container, 'quotas'> & { shutdown: () => Promise<void> } {
+  const { windowMs, openingsMax, continuationsMax, authFailuresMax } = rateLimit;
+  const counter = createRedisCounter(redis);
+  const createStore = (prefix: string, limit: number): SettledStore =>
+    createSettledStore({ counter, prefix, limit, windowMs });
   const stores = {
-    openings: createQuotaStore(redis, OPENINGS_PREFIX),
-    continuations: createQuotaStore(redis, CONTINUATIONS_PREFIX),
+    openings: createStore(OPENINGS_PREFIX, openingsMax),
+    continuations: createStore(CONTINUATIONS_PREFIX, continuationsMax),
+    // rare, and somebody may be guessing: each is asked for
     authFailures: createQuotaStore(redis, AUTH_FAILURES_PREFIX),
   };
-  const { windowMs } = rateLimit;
   return {
     quotas: {
-      openings: createQuota({
+      openings: createFastQuota({
         windowMs,
         name: 'openings',
-        limit: rateLimit.openingsMax,
+        limit: openingsMax,
         store: stores.openings,
         key: keyBySubject,
         message: 'Too many tracks were opened; try again later',
       }),
-      continuations: createQuota({
+      continuations: createFastQuota({
         windowMs,
         name: 'continuations',
-        limit: rateLimit.continuationsMax,
+        limit: continuationsMax,
         store: stores.continuations,
         key: keyBySubject,
         message: 'Too many requests; try again later',
@@ -143,14 +167,15 @@ function createQuotas(
       authFailures: createQuota({
         windowMs,
         name: 'authentication-failures',
-        limit: rateLimit.authFailuresMax,
+        limit: authFailuresMax,
         store: stores.authFailures,
         key: keyByAddress,
         message: 'Too many failed authentications; try again later',
       }),
     },
-    shutdown() {
-      for (const store of Object.values(stores)) void store.shutdown?.();
+    async shutdown() {
+      void stores.authFailures.shutdown?.();
+      await Promise.all([stores.openings.shutdown(), stores.continuations.shutdown()]);
     },
   };
 }

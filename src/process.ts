@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
 import { type Server } from 'node:http';
-import { createApp } from './app';
+import { createRequestListener } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
 import { createContainer } from './container';
 import { describeError, type Logger } from './observability/logger';
@@ -30,7 +30,7 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
   const { logger } = logs;
   await warnAboutLibrary(config, logger);
   const container = await createContainer(config, logs);
-  const http = createHttpServer(createApp(container), container);
+  const http = createHttpServer(createRequestListener(container), container);
 
   let stopping: Promise<void> | undefined;
   const stop = (exitCode: number, reason: string): void => {

@@ -1,6 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { type Socket } from 'node:net';
-import { type Express } from 'express';
 import { type Container } from './container';
 import { answerParserErrors } from './middleware/parser-errors';
 
@@ -25,7 +30,7 @@ export interface HttpServer {
 }
 
 /** The HTTP server around the app. */
-export function createHttpServer(app: Express, { logger, config }: Container): HttpServer {
+export function createHttpServer(app: RequestListener, { logger, config }: Container): HttpServer {
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,

@@ -4,7 +4,7 @@ import { plannedDelivery } from '../middleware/select-track';
 import { METADATA_SHAPE_VERSION, type MetadataService } from '../services/metadata-service';
 import { type SelectedTrack } from '../services/track-source';
 import { planWithoutRange, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
-import { sendJson } from './send-json';
+import { sendJson } from '../middleware/send-json';
 
 /**
  * Plans the answer to a request for metadata. Its entity tag follows from the track's and from the

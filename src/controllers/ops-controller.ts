@@ -1,5 +1,5 @@
 import { type RequestHandler } from 'express';
-import { sendJson } from './send-json';
+import { sendJson } from '../middleware/send-json';
 
 /**
  * GET /health: this process runs and answers. It says nothing of Redis or the library: a probe

@@ -1,47 +1,72 @@
+import { type ServerResponse } from 'node:http';
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
+import { type RequestContext } from '../middleware/request-context';
 import { plannedDelivery } from '../middleware/select-track';
 import { describeError } from '../observability/logger';
 import { describeOriginal, type SelectedTrack } from '../services/track-source';
-import { planResponse, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
+import { type ByteSource } from '../streaming/representation';
+import {
+  planPrepared,
+  prepareRepresentation,
+  type PlanRequest,
+  type ResponsePlan,
+} from '../streaming/response-plan';
 import { sendRepresentation } from '../streaming/send-representation';
 
 /** Plans the answer to a request for the stored original. */
 export function planStream(request: PlanRequest, selected: SelectedTrack): ResponsePlan {
-  return planResponse(request, selected.original ?? describeOriginal(selected));
+  const { original = prepareRepresentation(describeOriginal(selected), request.now) } = selected;
+  return planPrepared(request, original);
 }
 
 /** GET and HEAD /api/stream/:trackId, for a delivery that is planned and paid for. */
 export function createStreamController(): RequestHandler {
   return async (req, res) => {
-    const { context } = req;
     const { plan, selected } = plannedDelivery(req);
-
     if (plan.status === 412 || plan.status === 416) {
       res.set(plan.fields);
       throw plan.status === 412
         ? new AppError('precondition_failed', 'The track is not in the state that was asked for')
         : new AppError('range_not_satisfiable', 'The track has none of these bytes');
     }
-
-    const { entry, signal } = context;
-    entry.bytesSent = 0;
-    const outcome = await sendRepresentation(res, plan, selected.track, {
-      signal,
-      onFirstByte: () => {
-        context.markFirstByte();
-      },
-      onSent: (bytes) => {
-        entry.bytesSent = (entry.bytesSent ?? 0) + bytes;
-      },
-    });
-    if (outcome.kind === 'complete' || outcome.kind === 'client-left') return;
-
-    const error = outcome.kind === 'read-failed' ? outcome.error : new Error('the file has shrunk');
-    if (!res.headersSent) {
-      throw new AppError('track_unavailable', 'The track cannot be read now', { cause: error });
-    }
-    context.logger.error('track broke off', { error: describeError(error) });
-    context.cut(outcome.kind);
+    await deliver(res, plan, selected.track, req.context);
   };
+}
+
+/**
+ * Sends what was planned; the context learns how far it came.
+ *
+ * @param commonFields names and values in turn, where they are not set on the response
+ * @throws AppError `track_unavailable` while another answer can still be given
+ */
+export async function deliver(
+  res: ServerResponse,
+  plan: ResponsePlan,
+  source: ByteSource,
+  context: RequestContext,
+  commonFields?: readonly string[],
+): Promise<void> {
+  const { entry } = context;
+  entry.bytesSent = 0;
+  const outcome = await sendRepresentation(res, plan, source, {
+    get signal() {
+      return context.signal;
+    },
+    ...(commonFields ? { commonFields } : {}),
+    onFirstByte: () => {
+      context.markFirstByte();
+    },
+    onSent: (bytes) => {
+      entry.bytesSent = (entry.bytesSent ?? 0) + bytes;
+    },
+  });
+  if (outcome.kind === 'complete' || outcome.kind === 'client-left') return;
+
+  const error = outcome.kind === 'read-failed' ? outcome.error : new Error('the file has shrunk');
+  if (!res.headersSent) {
+    throw new AppError('track_unavailable', 'The track cannot be read now', { cause: error });
+  }
+  context.logger.error('track broke off', { error: describeError(error) });
+  context.cut(outcome.kind);
 }

@@ -1,7 +1,8 @@
-import { type Request, type RequestHandler, type Response } from 'express';
+import { type Request, type RequestHandler } from 'express';
 import { AppError } from '../errors';
 import { type Principal, type TokenVerifier } from '../services/token-verifier';
 import { countFieldLines } from '../streaming/request-fields';
+import { type Quota } from './rate-limit';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- the only way to extend Express' Request
@@ -14,8 +15,8 @@ declare global {
 
 export interface AuthenticateDeps {
   readonly tokens: TokenVerifier;
-  /** counts one failure of this address; rejects with `rate_limited` beyond the limit */
-  readonly countFailure: (req: Request, res: Response) => Promise<void>;
+  /** counts failures of an address */
+  readonly failures: Quota;
 }
 
 const REALM = 'TuneTON';
@@ -31,13 +32,13 @@ const B64TOKEN = /^[\w.~+/-]+=*$/;
  * Only failures are counted by address: many listeners share one, and none of them may be refused
  * for what a neighbour does.
  */
-export function createAuthenticate({ tokens, countFailure }: AuthenticateDeps): RequestHandler {
+export function createAuthenticate({ tokens, failures }: AuthenticateDeps): RequestHandler {
   return async (req, res, next) => {
     try {
       req.principal = tokens.verify(readBearerToken(req));
     } catch (error) {
       if (error instanceof AppError) {
-        await countFailure(req, res);
+        await failures.count(req, res);
         res.set('WWW-Authenticate', formatChallenge(error));
       }
       throw error;

@@ -1,6 +1,9 @@
+import { type ServerResponse } from 'node:http';
 import { type ErrorRequestHandler, type RequestHandler } from 'express';
 import { AppError, type ErrorCode } from '../errors';
 import { describeError } from '../observability/logger';
+import { type RequestContext } from './request-context';
+import { sendJson } from './send-json';
 
 /** A code without a status does not compile. */
 export const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
@@ -42,22 +45,24 @@ export function createErrorHandler(): ErrorRequestHandler {
   // Express knows an error handler by its four parameters
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
   return (error: unknown, req, res, _next) => {
-    const failure = toAppError(error);
-    const status = STATUS_BY_CODE[failure.code];
-    if (status >= 500) {
-      req.context.logger.error(failure.message, { error: describeError(failure) });
-    }
-    if (res.headersSent) {
-      req.context.cut('error');
-      return;
-    }
-    if (res.destroyed) return;
-    if (status === 503) res.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    res
-      .status(status)
-      .set('Cache-Control', 'no-store')
-      .json(formatError(failure.code, failure.message));
+    answerError(error, req.context, res);
   };
+}
+
+/** Answers with what an error comes to; beside fields that are set on the response already. */
+export function answerError(error: unknown, context: RequestContext, res: ServerResponse): void {
+  const failure = toAppError(error);
+  const status = STATUS_BY_CODE[failure.code];
+  if (status >= 500) context.logger.error(failure.message, { error: describeError(failure) });
+  if (res.headersSent) {
+    context.cut('error');
+    return;
+  }
+  if (res.destroyed) return;
+  if (status === 503) res.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
+  res.statusCode = status;
+  res.setHeader('Cache-Control', 'no-store');
+  sendJson(res, formatError(failure.code, failure.message));
 }
 
 /** The error answer of the API. */

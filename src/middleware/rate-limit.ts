@@ -1,22 +1,39 @@
+import { hash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type Request, type RequestHandler, type Response } from 'express';
-import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
+import { ipKeyGenerator, rateLimit, type RateLimitInfo, type Store } from 'express-rate-limit';
+import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors';
 import { type Admissions } from '../services/admissions';
 import { addressKey, subjectKey } from '../services/redis-keys';
+import { type SettledStore } from '../services/settled-store';
+import { type FieldList } from './browser-fields';
 import { STATUS_BY_CODE } from './error-handler';
 import { type Delivery } from './select-track';
 
-/** Counts one request; rejects with `rate_limited` when that is one too many. */
-export type Quota = (req: Request, res: Response) => Promise<void>;
+/** What a subject or an address may do within a window. */
+export interface Quota {
+  /** Counts one request and says so in fields; rejects with `rate_limited` when it is one too many. */
+  count(req: Request, res: Response): Promise<void>;
+}
 
-export interface QuotaOptions {
+/** A quota that can often decide at once. */
+export interface FastQuota extends Quota {
+  /**
+   * Counts one request of the key.
+   *
+   * @returns the fields that say so, or undefined when only {@link Quota.count} can decide
+   */
+  tryCount(key: string): FieldList | undefined;
+}
+
+export interface QuotaOptions<S extends Store> {
   /** names the quota in the `RateLimit` and `RateLimit-Policy` fields */
   readonly name: string;
   readonly windowMs: number;
   /** requests a window */
   readonly limit: number;
-  readonly store: Store;
+  readonly store: S;
   readonly key: (req: Request) => string;
   readonly message: string;
 }
@@ -25,13 +42,15 @@ export interface QuotaOptions {
 const IPV6_SUBNET = 56;
 
 /** A quota as a function, so that what is counted can be decided where it is known. */
-export function createQuota({ name, windowMs, limit, store, key, message }: QuotaOptions): Quota {
+export function createQuota<S extends Store>(options: QuotaOptions<S>): Quota {
+  const { windowMs, limit, store, key, message } = options;
+  const formatFields = createFieldFormatter(options);
   const limiter = rateLimit({
     windowMs,
     limit,
     store,
-    identifier: name,
-    standardHeaders: 'draft-8',
+    // written below, as they are where a request can be decided without a limiter
+    standardHeaders: false,
     legacyHeaders: false,
     keyGenerator: key,
     handler: (_req, _res, next) => {
@@ -40,13 +59,77 @@ export function createQuota({ name, windowMs, limit, store, key, message }: Quot
     // its checks are for hand-written settings; ours are parsed
     validate: false,
   });
-  return (req, res) =>
-    new Promise((resolve, reject) => {
-      void limiter(req, res, (error?: unknown) => {
-        if (error === undefined) resolve();
-        else reject(error instanceof Error ? error : new Error('limiter', { cause: error }));
-      });
-    });
+  return {
+    count: (req, res) =>
+      new Promise((resolve, reject) => {
+        void limiter(req, res, (error?: unknown) => {
+          const { rateLimit: told } = req as Request & { rateLimit?: RateLimitInfo };
+          if (told) setQuotaFields(res, formatFields(told.key, told));
+          if (error === undefined) {
+            resolve();
+            return;
+          }
+          if (told) res.set('Retry-After', String(secondsUntil(told.resetTime, windowMs)));
+          reject(error instanceof Error ? error : new Error('limiter', { cause: error }));
+        });
+      }),
+  };
+}
+
+/** A quota whose store can often decide at once. */
+export function createFastQuota(options: QuotaOptions<SettledStore>): FastQuota {
+  const { limit, store } = options;
+  const formatFields = createFieldFormatter(options);
+  return {
+    ...createQuota(options),
+    tryCount(key) {
+      const told = store.tryIncrement(key);
+      if (!told || told.totalHits > limit) return undefined;
+      const remaining = limit - told.totalHits;
+      return formatFields(key, { remaining, resetTime: told.resetTime });
+    },
+  };
+}
+
+type FieldFormatter = (
+  key: string,
+  told: Pick<RateLimitInfo, 'remaining' | 'resetTime'>,
+) => FieldList;
+
+/** Bounds this process: about 1 MB for each quota. */
+const MAX_POLICIES = 5_000;
+
+/** @see draft-ietf-httpapi-ratelimit-headers-08 */
+function createFieldFormatter({
+  name,
+  limit,
+  windowMs,
+}: Pick<QuotaOptions<Store>, 'name' | 'limit' | 'windowMs'>): FieldFormatter {
+  const windowSeconds = Math.ceil(windowMs / 1000);
+  // the same for each request of a key
+  const policies = new LRUCache<string, string>({
+    max: MAX_POLICIES,
+    memoMethod: (key) => {
+      // a digest: it shows what is counted together, not what that is
+      const partition = Buffer.from(hash('sha256', key, 'hex').slice(0, 12)).toString('base64');
+      return `"${name}"; q=${limit}; w=${windowSeconds}; pk=:${partition}:`;
+    },
+  });
+  return (key, { remaining, resetTime }) => [
+    'RateLimit',
+    `"${name}"; r=${remaining}; t=${secondsUntil(resetTime, windowMs)}`,
+    'RateLimit-Policy',
+    policies.memo(key),
+  ];
+}
+
+function setQuotaFields(res: Response, fields: FieldList): void {
+  for (let i = 0; i < fields.length; i += 2) res.setHeader(fields[i] ?? '', fields[i + 1] ?? '');
+}
+
+function secondsUntil(resetTime: Date | undefined, windowMs: number): number {
+  const ms = resetTime ? resetTime.getTime() - Date.now() : windowMs;
+  return Math.max(0, Math.ceil(ms / 1000));
 }
 
 export function keyBySubject(req: Request): string {
@@ -82,7 +165,7 @@ export function createTrackLimit({
   const renewOrOpen = async (req: Request, res: Response, trackId: string): Promise<boolean> => {
     const { subject } = req.principal;
     if (await admissions.renew(subject, trackId)) return true;
-    await openings(req, res);
+    await openings.count(req, res);
     await admissions.admit(subject, trackId);
     return false;
   };
@@ -116,8 +199,9 @@ export function createTrackLimit({
       next();
       return;
     }
-    if (delivery?.kind !== 'planned') await openings(req, res);
-    else if (await renewOrOpenInTurn(req, res, delivery.selected.id)) await continuations(req, res);
+    if (delivery?.kind !== 'planned') await openings.count(req, res);
+    else if (await renewOrOpenInTurn(req, res, delivery.selected.id))
+      await continuations.count(req, res);
     next();
   };
 }
@@ -125,7 +209,7 @@ export function createTrackLimit({
 /** Asking for metadata is what a listener decides, each time. */
 export function createMetadataLimit(openings: Quota): RequestHandler {
   return async (req, res, next) => {
-    if (!isFree(req.delivery)) await openings(req, res);
+    if (!isFree(req.delivery)) await openings.count(req, res);
     next();
   };
 }

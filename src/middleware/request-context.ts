@@ -76,14 +76,18 @@ export function beginRequest(
 ): RequestContext {
   const startedAt = performance.now();
   const { method = '', url = '' } = req; // a router changes the address
-  const controller = new AbortController();
+  let controller: AbortController | undefined;
+  let hasLeft = false;
   const sent = req.headers['x-request-id'];
   const id = typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
   const entry: LogEntry = { bytesSent: undefined };
 
   exchangeOf(req, res).onOver(() => {
     const isComplete = res.writableFinished;
-    if (!isComplete) controller.abort();
+    if (!isComplete) {
+      hasLeft = true;
+      controller?.abort();
+    }
     const durationMs = performance.now() - startedAt;
     requestLog(resolveLevel(res, entry, level), {
       requestId: id,
@@ -106,7 +110,14 @@ export function beginRequest(
     get logger() {
       return logger.child({ requestId: id });
     },
-    signal: controller.signal,
+    // made when it is asked for: short answers never do
+    get signal() {
+      if (!controller) {
+        controller = new AbortController();
+        if (hasLeft) controller.abort();
+      }
+      return controller.signal;
+    },
     entry,
     markFirstByte() {
       entry.firstByteMs = performance.now() - startedAt;
@@ -134,6 +145,7 @@ function roundMs(ms: number): number {
 
 /** The path alone: a query may hold secrets, and so may the authority of an absolute address. */
 function pathOf(target: string): string {
+  if (target.startsWith('/') && !/[?#]/.test(target)) return target;
   return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
 }
 

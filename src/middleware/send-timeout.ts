@@ -1,5 +1,7 @@
+import { type ServerResponse } from 'node:http';
 import { type Socket } from 'node:net';
 import { type RequestHandler } from 'express';
+import { type RequestContext } from './request-context';
 
 /**
  * Bytes that the peer of a connection has not acknowledged yet, as its kernel queue shows;
@@ -11,6 +13,9 @@ export type ReadSendQueue = (socket: Socket) => Promise<number | undefined>;
 const LOOKS_PER_TIMEOUT = 12;
 const MIN_LOOK_INTERVAL_MS = 100;
 
+/** Watches a response from its beginning to its end. */
+export type SendWatch = (res: ServerResponse, context: RequestContext) => void;
+
 /**
  * Cuts a response whose client takes nothing at all for `timeoutMs`; one that takes little lives.
  *
@@ -19,14 +24,11 @@ const MIN_LOOK_INTERVAL_MS = 100;
  *
  * @param timeoutMs 0 for never
  */
-export function createSendTimeout(timeoutMs: number, readSendQueue: ReadSendQueue): RequestHandler {
+export function createSendWatch(timeoutMs: number, readSendQueue: ReadSendQueue): SendWatch {
   const lookIntervalMs = Math.max(MIN_LOOK_INTERVAL_MS, timeoutMs / LOOKS_PER_TIMEOUT);
+  if (timeoutMs === 0) return () => undefined;
 
-  return (req, res, next) => {
-    if (timeoutMs === 0) {
-      next();
-      return;
-    }
+  return (res, context) => {
     let seen = { flushedBytes: -1, queuedBytes: 0 };
     let lastProgressAt = performance.now();
 
@@ -41,7 +43,7 @@ export function createSendTimeout(timeoutMs: number, readSendQueue: ReadSendQueu
       // nothing waits for the client: it is we who are slow
       const isWaiting = socket.writableLength > 0;
       if (isWaiting && performance.now() - lastProgressAt >= timeoutMs) {
-        req.context.cut('send-timeout');
+        context.cut('send-timeout');
       } else {
         if (!isWaiting) lastProgressAt = performance.now();
         socket.setTimeout(lookIntervalMs);
@@ -52,6 +54,13 @@ export function createSendTimeout(timeoutMs: number, readSendQueue: ReadSendQueu
     res.setTimeout(lookIntervalMs, () => {
       if (res.socket) void look(res.socket);
     });
+  };
+}
+
+/** The watch as a step of every request. */
+export function createSendTimeout(watch: SendWatch): RequestHandler {
+  return (req, res, next) => {
+    watch(res, req.context);
     next();
   };
 }

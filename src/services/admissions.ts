@@ -9,6 +9,8 @@ import { admissionsKey, trackMember } from './redis-keys';
 export interface Admissions {
   /** Whether the subject is admitted to the track; if so, the admission starts anew. */
   renew(subject: string, trackId: string): Promise<boolean>;
+  /** As {@link renew}, where that is known without asking anybody; else false. */
+  renewNow(subject: string, trackId: string): boolean;
   admit(subject: string, trackId: string): Promise<void>;
 }
 
@@ -75,20 +77,24 @@ export function createAdmissions({ redis, ttlMs, now = Date.now }: AdmissionsOpt
     local.set(localKey(subject, trackId), { sharedAt: isShared ? now() : 0 });
   };
 
+  const renewNow = (subject: string, trackId: string): boolean => {
+    const known = local.get(localKey(subject, trackId));
+    if (!known) return false;
+    const { sharedAt } = known;
+    if (now() - sharedAt >= SHARE_INTERVAL_MS) {
+      known.sharedAt = now();
+      // not awaited: the listener is admitted whatever Redis says
+      void share(subject, trackId, true).then((isShared) => {
+        if (!isShared) known.sharedAt = sharedAt;
+      });
+    }
+    return true;
+  };
+
   return {
+    renewNow,
     async renew(subject, trackId) {
-      const known = local.get(localKey(subject, trackId));
-      if (known) {
-        const { sharedAt } = known;
-        if (now() - sharedAt >= SHARE_INTERVAL_MS) {
-          known.sharedAt = now();
-          // not awaited: the listener is admitted whatever Redis says
-          void share(subject, trackId, true).then((isShared) => {
-            if (!isShared) known.sharedAt = sharedAt;
-          });
-        }
-        return true;
-      }
+      if (renewNow(subject, trackId)) return true;
       const isAdmitted = await share(subject, trackId, false);
       if (isAdmitted) remember(subject, trackId, true);
       return isAdmitted;

@@ -2,7 +2,8 @@ import { isNativeError } from 'node:util/types';
 import { LRUCache } from 'lru-cache';
 import { type OpenedTrack } from '../storage/track-store';
 import { type ByteRange } from '../streaming/byte-range';
-import { type Representation } from '../streaming/representation';
+import { prepareRepresentation, type PreparedRepresentation } from '../streaming/response-plan';
+import { type HotBlocks, type TrackBlocks } from './hot-blocks';
 import { describeOriginal, type SelectedTrack, type TrackSource } from './track-source';
 
 /** A source whose tracks stay open while many ask for them. */
@@ -15,6 +16,7 @@ export interface KeptTracks extends TrackSource {
 
 export interface KeptTracksOptions {
   readonly tracks: TrackSource;
+  readonly hotBlocks: HotBlocks;
   /** milliseconds on a clock that never goes back */
   readonly now?: () => number;
 }
@@ -31,9 +33,9 @@ const MAX_KEPT = 256;
 const MAX_COUNTED = 10_000;
 
 interface Kept {
-  readonly selected: SelectedTrack & { readonly original: Representation };
+  readonly selected: SelectedTrack & { readonly original: PreparedRepresentation };
   readonly isCurrent: () => Promise<boolean>;
-  readonly readAtOnce: LentTrack['readAtOnce'] | undefined;
+  readonly blocks: TrackBlocks | undefined;
   users: number;
   /** the last look that found nothing changed began then */
   seenAt: number;
@@ -53,6 +55,7 @@ interface Kept {
  */
 export function createKeptTracks({
   tracks,
+  hotBlocks,
   now = () => performance.now(),
 }: KeptTracksOptions): KeptTracks {
   const kept = new Map<string, Kept>();
@@ -64,6 +67,7 @@ export function createKeptTracks({
   const drop = (id: string, entry: Kept): void => {
     if (kept.get(id) === entry) kept.delete(id);
     entry.isDropped = true;
+    entry.blocks?.clear();
     if (entry.users === 0) void entry.selected.track.close();
   };
 
@@ -85,7 +89,7 @@ export function createKeptTracks({
   };
 
   const keep = (id: string, selected: SelectedTrack, seenAt: number): SelectedTrack => {
-    const entry = createEntry(selected, seenAt);
+    const entry = createEntry(selected, seenAt, hotBlocks);
     if (!entry || kept.has(id) || (kept.size >= MAX_KEPT && !dropUnused())) return selected;
     kept.set(id, entry);
     sweepTimer ??= setInterval(sweep, SWEEP_INTERVAL_MS).unref();
@@ -134,7 +138,10 @@ export function createKeptTracks({
       clearInterval(sweepTimer);
       const entries = [...kept.values()];
       kept.clear();
-      for (const entry of entries) entry.isDropped = true;
+      for (const entry of entries) {
+        entry.isDropped = true;
+        entry.blocks?.clear();
+      }
       const unused = entries.filter(({ users }) => users === 0);
       await Promise.all(unused.map(({ selected }) => selected.track.close()));
     },
@@ -165,13 +172,20 @@ function createCrowdCounter(now: () => number): (id: string) => boolean {
 }
 
 /** Undefined for a track whose store cannot tell whether it has changed. */
-function createEntry(selected: SelectedTrack, seenAt: number): Kept | undefined {
-  const { isCurrent, readAtOnce } = selected.track;
+function createEntry(
+  selected: SelectedTrack,
+  seenAt: number,
+  hotBlocks: HotBlocks,
+): Kept | undefined {
+  const { isCurrent, readAtOnce, sizeBytes } = selected.track;
   if (!isCurrent) return undefined;
   return {
-    selected: { ...selected, original: describeOriginal(selected) },
+    selected: {
+      ...selected,
+      original: prepareRepresentation(describeOriginal(selected), Date.now()),
+    },
     isCurrent,
-    readAtOnce,
+    blocks: readAtOnce && hotBlocks.of(readAtOnce, sizeBytes),
     users: 0,
     seenAt,
     look: undefined,
@@ -192,7 +206,8 @@ class LentTrack implements OpenedTrack {
   readonly extension: string;
   readonly sizeBytes: number;
   readonly mtimeNs: bigint;
-  readonly readAtOnce?: (range: ByteRange) => Promise<Uint8Array>;
+  readonly readAtOnce?: TrackBlocks['read'];
+  readonly readNow?: TrackBlocks['readNow'];
   private isReturned = false;
 
   constructor(private readonly entry: Kept) {
@@ -201,7 +216,9 @@ class LentTrack implements OpenedTrack {
     this.extension = track.extension;
     this.sizeBytes = track.sizeBytes;
     this.mtimeNs = track.mtimeNs;
-    if (entry.readAtOnce) this.readAtOnce = entry.readAtOnce;
+    if (!entry.blocks) return;
+    this.readAtOnce = entry.blocks.read;
+    this.readNow = entry.blocks.readNow;
   }
 
   read(range: ByteRange, signal?: AbortSignal): ReturnType<OpenedTrack['read']> {

@@ -72,6 +72,6 @@ function createScriptSender(redis: RedisGateway): (...command: string[]) => Prom
   };
 }
 
-function isUnknownScript(error: unknown): boolean {
+export function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }

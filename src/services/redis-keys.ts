@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * Every key the service writes. What comes from a client is hashed to a fixed length: a key can
@@ -43,5 +43,5 @@ export function metadataKey(trackId: string, entityTag: string, shapeVersion: nu
 
 /** 128 bits of SHA-256, enough that nobody finds two inputs with one key. */
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }

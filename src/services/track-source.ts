@@ -3,6 +3,7 @@ import { encodeExtended } from 'content-disposition';
 import { AppError } from '../errors';
 import { type OpenedTrack, type TrackStore } from '../storage/track-store';
 import { type Representation } from '../streaming/representation';
+import { type PreparedRepresentation } from '../streaming/response-plan';
 import {
   formatOfExtension,
   HEAD_BYTES,
@@ -20,8 +21,8 @@ export interface SelectedTrack {
   /** strong, with its quotes; replicas with copies of a library agree on it */
   readonly entityTag: string;
   readonly track: OpenedTrack;
-  /** what {@link describeOriginal} says of it, where that is known already */
-  readonly original?: Representation;
+  /** what {@link describeOriginal} says of it, where that has been prepared */
+  readonly original?: PreparedRepresentation;
 }
 
 export interface TrackSource {

@@ -3,7 +3,8 @@ import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promise
 import { join, sep } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { AppError } from '../errors';
-import { openLocalTrack, type IsCurrent } from './local-track';
+import { openLocalTrack, type LocalFile } from './local-track';
+import { createReadBuffers } from './read-buffers';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
 
@@ -33,13 +34,17 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', '
  * @param root the library; it may be missing and appear later
  */
 export function createLocalStore(root: string): TrackStore {
-  const openFile = async (path: string, isCurrent: IsCurrent): Promise<OpenedTrack | undefined> => {
+  const buffers = createReadBuffers();
+  const openFile = async (
+    path: string,
+    isCurrent: LocalFile['isCurrent'],
+  ): Promise<OpenedTrack | undefined> => {
     const handle = await openIfPresent(path);
     if (!handle) return undefined;
     try {
       const stats = await handle.stat({ bigint: true });
       if (stats.isFile() && (await liesWithin(root, handle, path))) {
-        return openLocalTrack(handle, path, stats, isCurrent);
+        return openLocalTrack({ handle, path, stats, isCurrent, buffers });
       }
     } catch (error) {
       await handle.close();
@@ -54,7 +59,7 @@ export function createLocalStore(root: string): TrackStore {
     async open(id) {
       const segments = parseTrackId(id);
       if (segments) {
-        const isCurrent: IsCurrent = async (stats) => {
+        const isCurrent: LocalFile['isCurrent'] = async (stats) => {
           const now = await statFirst(candidatePaths(root, segments));
           return now !== undefined && isSameState(now, stats);
         };

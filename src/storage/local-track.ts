@@ -2,25 +2,33 @@ import { createReadStream, open, read, type BigIntStats, type ReadStream } from 
 import { type FileHandle } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { lengthOf, type ByteRange } from '../streaming/byte-range';
+import { type BytesInMemory } from '../streaming/representation';
+import { type ReadBuffers } from './read-buffers';
 import { type OpenedTrack } from './track-store';
 
-/** Whether the track is still the file in this state. */
-export type IsCurrent = (stats: BigIntStats) => Promise<boolean>;
+export interface LocalFile {
+  /** open for reading; closed by `close()` of the track alone */
+  readonly handle: FileHandle;
+  readonly path: string;
+  readonly stats: BigIntStats;
+  /** whether the track is still the file in this state */
+  readonly isCurrent: (stats: BigIntStats) => Promise<boolean>;
+  readonly buffers: ReadBuffers;
+}
 
 /**
  * A file as a track. The handle is ours: slices read from it by position and leave it open, so any
  * number of them can follow each other.
- *
- * @param handle open for reading; closed by `close()` alone
  */
-export function openLocalTrack(
-  handle: FileHandle,
-  path: string,
-  stats: BigIntStats,
-  isCurrent: IsCurrent,
-): OpenedTrack {
+export function openLocalTrack({
+  handle,
+  path,
+  stats,
+  isCurrent,
+  buffers,
+}: LocalFile): OpenedTrack {
   const reading = new Set<ReadStream>();
-  const atOnce = new Set<Promise<Uint8Array>>();
+  const atOnce = new Set<Promise<BytesInMemory>>();
   let closing: Promise<void> | undefined;
 
   const closeAll = async (): Promise<void> => {
@@ -51,7 +59,7 @@ export function openLocalTrack(
 
     readAtOnce(range) {
       if (closing) throw new Error('the track is closed');
-      const bytes = readFully(handle.fd, range).finally(() => atOnce.delete(bytes));
+      const bytes = readFully(handle.fd, range, buffers).finally(() => atOnce.delete(bytes));
       atOnce.add(bytes);
       return bytes;
     },
@@ -79,16 +87,26 @@ function endReading(stream: ReadStream): Promise<void> {
 }
 
 /** Past FileHandle and its promises: small ranges come by the thousand. */
-function readFully(fd: number, range: ByteRange): Promise<Uint8Array> {
-  // its pages belong to this one answer, and go with it
-  const bytes = Buffer.allocUnsafeSlow(lengthOf(range));
+function readFully(fd: number, range: ByteRange, buffers: ReadBuffers): Promise<BytesInMemory> {
+  const wanted = lengthOf(range);
+  const buffer = buffers.take(wanted);
   return new Promise((resolve, reject) => {
     const readOn = (filled: number): void => {
-      read(fd, bytes, filled, bytes.length - filled, range.firstPos + filled, (error, count) => {
+      read(fd, buffer, filled, wanted - filled, range.firstPos + filled, (error, count) => {
         const total = filled + count;
-        if (error) reject(error);
-        else if (count === 0 || total === bytes.length) resolve(bytes.subarray(0, total));
-        else readOn(total);
+        if (error) {
+          buffers.giveBack(buffer);
+          reject(error);
+        } else if (count > 0 && total < wanted) {
+          readOn(total);
+        } else {
+          resolve({
+            pieces: [buffer.subarray(0, total)],
+            release() {
+              buffers.giveBack(buffer);
+            },
+          });
+        }
       });
     };
     readOn(0);

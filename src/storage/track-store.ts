@@ -1,5 +1,6 @@
 import { type Readable } from 'node:stream';
 import { type ByteRange } from '../streaming/byte-range';
+import { type BytesInMemory } from '../streaming/representation';
 
 /** A track that is open: everything said about it comes from one handle, so it cannot change sides. */
 export interface OpenedTrack {
@@ -21,7 +22,9 @@ export interface OpenedTrack {
    * The same bytes at once, for ranges that fit one read; absent where a store cannot do that for
    * less than a stream.
    */
-  readonly readAtOnce?: (range: ByteRange) => Promise<Uint8Array>;
+  readonly readAtOnce?: (range: ByteRange) => Promise<BytesInMemory>;
+  /** What of them is in memory already, or undefined. */
+  readonly readNow?: (range: ByteRange) => BytesInMemory | undefined;
   /**
    * Whether opening the id again would lead to this very file in this very state; never fails.
    * Absent where a store cannot tell for less than opening costs: its tracks are not kept.

@@ -16,6 +16,8 @@ const COALESCING_GAP_BYTES = 80;
 const MAX_RANGES = 16;
 
 const WHOLE: RangeOutcome = { kind: 'whole' };
+/** What players send; too short for a number that is not exact. All else goes the general way. */
+const PLAIN_RANGE = /^bytes=(\d{1,15})-(\d{1,15})$/;
 const UNIT = /^bytes=/i;
 const INT_RANGE = /^(\d+)-(\d*)$/;
 const SUFFIX_RANGE = /^-(\d+)$/;
@@ -36,6 +38,12 @@ const SUFFIX_RANGE = /^-(\d+)$/;
  */
 export function resolveRange(field: string | undefined, completeLength: number): RangeOutcome {
   if (field === undefined || completeLength === 0) return WHOLE;
+  const plain = PLAIN_RANGE.exec(field);
+  if (plain) {
+    const [, first, last] = plain;
+    const range = { firstPos: Number(first), lastPos: Math.min(Number(last), completeLength - 1) };
+    if (range.firstPos <= range.lastPos) return { kind: 'ranges', ranges: [range] };
+  }
   const unit = UNIT.exec(field);
   if (!unit) return WHOLE;
 

@@ -12,9 +12,19 @@ export interface Representation {
   readonly contentDisposition: string;
 }
 
+/** Bytes of a representation that are in memory. */
+export interface BytesInMemory {
+  /** in their order; together no more than was asked for */
+  readonly pieces: readonly Uint8Array[];
+  /** Call when nobody looks at them any more; not to call it costs memory, not correctness. */
+  release(): void;
+}
+
 /** Where the bytes come from; fewer than asked for means that they are gone. */
 export interface ByteSource {
   read(range: ByteRange, signal?: AbortSignal): Readable;
   /** for ranges that fit one read; absent where a stream costs no more */
-  readonly readAtOnce?: (range: ByteRange) => Promise<Uint8Array>;
+  readonly readAtOnce?: (range: ByteRange) => Promise<BytesInMemory>;
+  /** what is in memory already, or undefined */
+  readonly readNow?: (range: ByteRange) => BytesInMemory | undefined;
 }

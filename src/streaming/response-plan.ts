@@ -1,7 +1,7 @@
 import { lengthOf, resolveRange, type ByteRange } from './byte-range';
 import { parseEntityTag, type EntityTag } from './entity-tag';
 import { formatHttpDate } from './http-date';
-import { evaluatePreconditions, isRangeApplicable } from './preconditions';
+import { evaluatePreconditions, isRangeApplicable, type Validators } from './preconditions';
 import { type Representation } from './representation';
 import { type RequestFields } from './request-fields';
 
@@ -29,6 +29,14 @@ export interface PlanRequest {
   readonly createBoundary: () => string;
 }
 
+/** A representation with what every answer about it says: worked out once, good for many plans. */
+export interface PreparedRepresentation {
+  readonly representation: Representation;
+  readonly validators: Required<Validators>;
+  readonly cacheFields: Readonly<Record<string, string>>;
+  readonly commonFields: Readonly<Record<string, string>>;
+}
+
 /** Stored only by the listener's own client, and checked with us before each use. */
 const CACHE_CONTROL = 'private, no-cache';
 
@@ -39,23 +47,42 @@ const CACHE_CONTROL = 'private, no-cache';
  * @see RFC 9110 §13.2.2 (order), §14.2 (Range only on GET), §15.3.7 (206), §15.4.5 (304)
  */
 export function planResponse(request: PlanRequest, representation: Representation): ResponsePlan {
+  return planPrepared(request, prepareRepresentation(representation, request.now));
+}
+
+/** @param now milliseconds since 1970 */
+export function prepareRepresentation(
+  representation: Representation,
+  now: number,
+): PreparedRepresentation {
+  // a date ahead of our own clock must not be sent (RFC 9110 §8.8.2.1)
+  const lastModifiedSeconds = Math.min(representation.lastModifiedSeconds, Math.floor(now / 1000));
+  const cacheFields = { ETag: representation.entityTag, 'Cache-Control': CACHE_CONTROL };
+  return {
+    representation,
+    validators: { entityTag: readOwnTag(representation.entityTag), lastModifiedSeconds },
+    cacheFields,
+    commonFields: {
+      ...cacheFields,
+      'Last-Modified': formatHttpDate(lastModifiedSeconds),
+      'Accept-Ranges': 'bytes',
+      'Content-Disposition': representation.contentDisposition,
+    },
+  };
+}
+
+/** As {@link planResponse}, for a representation that is planned for again and again. */
+export function planPrepared(
+  request: PlanRequest,
+  { representation, validators, cacheFields, commonFields: common }: PreparedRepresentation,
+): ResponsePlan {
   const { method, fields, now } = request;
   const { lengthBytes } = representation;
-  // a date ahead of our own clock must not be sent (§8.8.2.1)
-  const lastModifiedSeconds = Math.min(representation.lastModifiedSeconds, Math.floor(now / 1000));
-  const validators = { entityTag: readOwnTag(representation.entityTag), lastModifiedSeconds };
 
   const outcome = evaluatePreconditions(fields, validators, now);
   if (outcome === 'failed') return withoutContent(412, {});
-  const cacheFields = { ETag: representation.entityTag, 'Cache-Control': CACHE_CONTROL };
   if (outcome === 'not-modified') return withoutContent(304, cacheFields);
 
-  const common = {
-    ...cacheFields,
-    'Last-Modified': formatHttpDate(lastModifiedSeconds),
-    'Accept-Ranges': 'bytes',
-    'Content-Disposition': representation.contentDisposition,
-  };
   if (method === 'GET' && isRangeApplicable(fields, validators, now)) {
     const range = resolveRange(fields.range, lengthBytes);
     if (range.kind === 'unsatisfiable') {

@@ -2,7 +2,7 @@ import { type ServerResponse } from 'node:http';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lengthOf } from './byte-range';
-import { type ByteSource } from './representation';
+import { type ByteSource, type BytesInMemory } from './representation';
 import { type ResponsePlan, type Segment } from './response-plan';
 
 /** How the sending of a planned response ended; failures of ours leave the response unfinished. */
@@ -23,7 +23,7 @@ export interface SendOptions {
   readonly onSent?: (bytes: number) => void;
 }
 
-/** What is read in one piece; a client that stalls holds so much memory at the most. */
+/** What is read in one piece; so much memory a client can hold that does not take it. */
 const ONE_READ_BYTES = 131_072;
 
 /**
@@ -43,10 +43,11 @@ export async function sendRepresentation(
   if (
     plan.segments.length === 1 &&
     only?.kind === 'slice' &&
-    plan.contentLength <= ONE_READ_BYTES &&
-    source.readAtOnce
+    plan.contentLength <= ONE_READ_BYTES
   ) {
-    return sendAtOnce(res, plan, source.readAtOnce(only.range), options);
+    const known = source.readNow?.(only.range);
+    if (known) return sendAtOnce(res, plan, known, options);
+    if (source.readAtOnce) return readAndSend(res, plan, source.readAtOnce(only.range), options);
   }
   const { signal, onFirstByte, onSent } = options;
   const begin = (): void => {
@@ -81,24 +82,44 @@ export async function sendRepresentation(
 }
 
 /** A range that fits one read needs no stream. */
-async function sendAtOnce(
+async function readAndSend(
   res: ServerResponse,
   plan: ResponsePlan,
-  reading: Promise<Uint8Array>,
+  reading: Promise<BytesInMemory>,
   options: SendOptions,
 ): Promise<SendOutcome> {
-  const { signal, onFirstByte, onSent } = options;
-  let bytes: Uint8Array;
+  let bytes: BytesInMemory;
+  const { signal } = options;
   try {
     bytes = await reading;
   } catch (error) {
     return signal.aborted ? { kind: 'client-left' } : { kind: 'read-failed', error };
   }
-  if (signal.aborted) return { kind: 'client-left' };
-  if (bytes.length < plan.contentLength) return { kind: 'short-read' };
+  const lengthBytes = bytes.pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (!signal.aborted && lengthBytes === plan.contentLength) {
+    return sendAtOnce(res, plan, bytes, options);
+  }
+  bytes.release();
+  return signal.aborted ? { kind: 'client-left' } : { kind: 'short-read' };
+}
+
+function sendAtOnce(
+  res: ServerResponse,
+  plan: ResponsePlan,
+  bytes: BytesInMemory,
+  options: SendOptions,
+): SendOutcome {
+  const { pieces } = bytes;
+  const { onFirstByte, onSent } = options;
   writeHead(res, plan, options);
   onFirstByte?.();
-  res.end(bytes, () => onSent?.(bytes.length));
+  if (pieces.length > 1) res.cork();
+  for (const piece of pieces.slice(0, -1)) res.write(piece);
+  // not called when the client leaves before: then the memory is simply not used again
+  res.end(pieces.at(-1), () => {
+    bytes.release();
+    onSent?.(plan.contentLength);
+  });
   return { kind: 'complete' };
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
-import { createApp } from '../../src/app';
+import { createRequestListener } from '../../src/app';
 import { parseConfig } from '../../src/config';
 import { createContainer, type Container, type Replacements } from '../../src/container';
 import { createLogs } from '../../src/observability/logs';
@@ -41,7 +41,7 @@ export async function startApp(
   });
   const logs = createLogs({ level: 'debug', format: 'json', stream: lines, maxWaitMs: 0 });
   const container = await createContainer(config, logs, replacements);
-  const { server } = createHttpServer(createApp(container), container);
+  const { server } = createHttpServer(createRequestListener(container), container);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
