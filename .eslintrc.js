@@ -64,7 +64,7 @@ const roomRules = Object.entries(rooms).map(([room, { never, why }]) => ({
 }));
 
 module.exports = defineConfig([
-  globalIgnores(['dist/', 'coverage/', 'node_modules/']),
+  globalIgnores(['dist/', 'bench/.build/', 'coverage/', 'node_modules/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

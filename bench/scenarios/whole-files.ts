@@ -1,0 +1,22 @@
+import { checkTrack } from '../check-answers';
+import { measureThroughput } from '../throughput';
+import { type Scenario } from './scenario';
+
+/** Downloads, and players that never seek. */
+export const wholeFiles: Scenario = {
+  name: 'whole',
+  title: 'Whole files: one track of 10.4 MB, 16 connections',
+  run(bench) {
+    const { dir, track } = bench.libraries.single();
+    return measureThroughput(bench, {
+      peers: bench.peers,
+      libraryDir: dir,
+      check: (running) => checkTrack(running, dir, track),
+      requestsFor: () => [{ kind: 'whole', trackId: track.id }],
+      connections: 16,
+      probes: 1,
+      status: 200,
+      contentBytes: track.lengthBytes,
+    });
+  },
+};
