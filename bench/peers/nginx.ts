@@ -41,8 +41,9 @@ pid ${prefix}/nginx-${port}.pid;
 events { worker_connections 19000; }
 http {
   types { audio/mpeg mp3; }
+  # without tcp_nopush, as is its default: on loopback it held the end of each answer back for
+  # 30 ms, 880 ranges of 64 KiB a second instead of more than 8,000
   sendfile on;
-  tcp_nopush on;
   keepalive_timeout 75s;
   # the default closes a connection after 1000 requests, and wrk does nothing but open new ones
   keepalive_requests 100000000;
