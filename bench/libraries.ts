@@ -13,9 +13,12 @@ export interface Libraries {
   single(): Library & { readonly track: BenchTrack };
   /** tracks of 8 to 12 MB: 500, or 50 in a quick look; under 5 GB, which fits no file's cache */
   collection(): Library;
+  /** so many tracks of 4 KiB in one folder; of two counts, the lower one's are in both */
+  ofCount(count: number): Library;
 }
 
 const READY_TRACK_BYTES = 4_096;
+const SMALL_TRACK_BYTES = 4_096;
 const SINGLE_BYTES = 10_400_000;
 const COLLECTION_TRACKS = 500;
 const QUICK_COLLECTION_TRACKS = 50;
@@ -50,6 +53,13 @@ export function createLibraries(dir: string, isQuick: boolean): Libraries {
       );
       return { dir: libraryDir, tracks };
     }),
+    ofCount(count) {
+      const libraryDir = openFolder(`of-${count}`);
+      const tracks = Array.from({ length: count }, (_, index) =>
+        trackMaker.make(libraryDir, `small-${index}`, SMALL_TRACK_BYTES),
+      );
+      return { dir: libraryDir, tracks };
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom, drawInteger } from './random';
 
@@ -35,10 +35,10 @@ export function createTrackMaker(): TrackMaker {
         let writtenBytes = writeSync(file, tag);
         let from = firstFrame * FRAME_BYTES;
         while (writtenBytes < lengthBytes) {
-          writtenBytes += writeSync(file, noise, from, Math.min(noise.length - from, lengthBytes));
+          const partBytes = Math.min(noise.length - from, lengthBytes - writtenBytes);
+          writtenBytes += writeSync(file, noise, from, partBytes);
           from = 0;
         }
-        ftruncateSync(file, lengthBytes);
       } finally {
         closeSync(file);
       }

@@ -2,14 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { choosePeers } from './all-peers';
+import { type Bench } from './bench';
 import { startRedis } from './bench-redis';
+import { watchNeighbours } from './busy-neighbours';
 import { createLibraries } from './libraries';
 import { createLifetime, type Lifetime } from './lifetime';
 import { INDISPENSABLE, inspectMachine, LOAD_CORE, type Machine } from './machine';
 import { OptionsError, parseOptions, USAGE, type Options } from './options';
-import { formatHeader, formatScenario } from './report';
+import { formatHeader, formatNeighbours, formatScenario } from './report';
 import { ALL_SCENARIOS } from './scenarios/all-scenarios';
-import { type Scenario } from './scenarios/scenario';
+import { type Scenario, type ScenarioResult } from './scenarios/scenario';
 import { formatTargets, type ScenarioFigures } from './targets';
 
 const REPOSITORY_DIR = join(__dirname, '../..');
@@ -73,7 +75,7 @@ async function runAll({ options, scenarios, machine, lifetime }: Run): Promise<v
     for (const scenario of scenarios) {
       say(`${scenario.name}: ${scenario.title}`);
       const startedAt = performance.now();
-      const result = await scenario.run(bench);
+      const result = await runScenario(scenario, bench);
       figures.set(scenario.name, result.figures);
       print(formatScenario(scenario, result));
       say(`  took ${Math.round((performance.now() - startedAt) / 1000)} s`);
@@ -81,6 +83,19 @@ async function runAll({ options, scenarios, machine, lifetime }: Run): Promise<v
     print(formatTargets(figures));
   } finally {
     redis.close();
+  }
+}
+
+/** One that cannot be run says why, and the others go on. */
+async function runScenario(scenario: Scenario, bench: Bench): Promise<ScenarioResult> {
+  const stopWatching = watchNeighbours();
+  try {
+    const { markdown, figures } = await scenario.run(bench);
+    return { markdown: `${markdown}\n${formatNeighbours(stopWatching())}`, figures };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    process.exitCode = 1;
+    return { markdown: `**This scenario failed: ${reason}**`, figures: [] };
   }
 }
 

@@ -30,3 +30,14 @@ export function formatHeader({ facts }: Machine, { options, peers, missing }: Ru
 export function formatScenario({ name, title }: Scenario, { markdown }: ScenarioResult): string {
   return `## ${title}\n\n${markdown}\n\nRun alone with \`npm run bench -- --only ${name}\`.`;
 }
+
+/** Above this share of a core, other programs on the machine have to be told of. */
+const QUIET_NEIGHBOURS = 0.05;
+
+/** @param cores how many cores' worth of time was not the run's own */
+export function formatNeighbours(cores: number): string {
+  const share = `${Math.round(cores * 100)} % of a core`;
+  return cores <= QUIET_NEIGHBOURS
+    ? `- other programs took ${share} meanwhile`
+    : `- **other programs took ${share} meanwhile: figures are lower and less steady for it**`;
+}

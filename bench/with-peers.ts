@@ -3,44 +3,55 @@ import { WrongAnswer } from './check-answers';
 import { type Peer } from './peers/peer';
 import { startPeer, type RunningPeer } from './peers/running-peer';
 
-export interface PeersOptions {
-  readonly peers: readonly Peer[];
+/** A peer and what it is to serve. */
+export interface Entry {
+  readonly peer: Peer;
   readonly libraryDir: string;
   /** @throws WrongAnswer for a peer that is not to be counted */
   readonly check: (running: RunningPeer) => Promise<void>;
 }
 
-/** @returns what `use` returns, and why peers were left out of it */
-export async function withPeers<T>(
+export interface RunningEntry<E extends Entry> {
+  readonly entry: E;
+  readonly running: RunningPeer;
+}
+
+/**
+ * Starts the peers, checks their answers, and stops them when `use` is done.
+ *
+ * @returns what `use` returns, and why peers were left out of it
+ */
+export async function withPeers<E extends Entry, T>(
   bench: Bench,
-  { peers, libraryDir, check }: PeersOptions,
-  use: (running: readonly RunningPeer[]) => Promise<T>,
+  entries: readonly E[],
+  use: (running: readonly RunningEntry<E>[]) => Promise<T>,
 ): Promise<{ readonly value: T; readonly leftOut: readonly string[] }> {
-  const running: RunningPeer[] = [];
-  const correct: RunningPeer[] = [];
+  const started: RunningPeer[] = [];
+  const correct: RunningEntry<E>[] = [];
   const leftOut: string[] = [];
   // each scenario starts fresh: what one of them leaves in memory is not the next one's
   await bench.redis.client.flushall();
   try {
-    for (const peer of peers) {
+    for (const entry of entries) {
       try {
-        const started = await startPeer(peer, bench.lifetime, {
-          libraryDir,
+        const running = await startPeer(entry.peer, bench.lifetime, {
+          libraryDir: entry.libraryDir,
           scratchDir: bench.scratchDir,
           redisSocket: bench.redis.socket,
         });
-        running.push(started);
-        await check(started);
-        correct.push(started);
+        started.push(running);
+        await entry.check(running);
+        correct.push({ entry, running });
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         const verdict = error instanceof WrongAnswer ? 'answers wrongly' : 'failed';
-        leftOut.push(`${peer.name} ${verdict} and is not counted: ${reason.trim()}`);
-        bench.say(`  ${leftOut.at(-1) ?? ''}`);
+        const line = `**${entry.peer.name} ${verdict} and is not counted: ${reason.trim()}**`;
+        leftOut.push(line);
+        bench.say(`  ${line}`);
       }
     }
     return { value: await use(correct), leftOut };
   } finally {
-    await Promise.all(running.map((each) => each.stop()));
+    await Promise.all(started.map((each) => each.stop()));
   }
 }

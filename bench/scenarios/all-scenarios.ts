@@ -1,10 +1,26 @@
+import { cachedMetadata } from './cached-metadata';
+import { coldMetadata } from './cold-metadata';
+import { collection } from './collection';
+import { growth } from './growth';
+import { notModified } from './not-modified';
+import { players } from './players';
 import { createRandomRanges } from './random-ranges';
 import { type Scenario } from './scenario';
+import { startUp } from './start-up';
 import { wholeFiles } from './whole-files';
+import { workers } from './workers';
 
 /** In the order they are run and printed in. */
 export const ALL_SCENARIOS: readonly Scenario[] = [
   createRandomRanges('64k', 64 * 1024),
   createRandomRanges('1m', 1024 * 1024),
   wholeFiles,
+  collection,
+  cachedMetadata,
+  coldMetadata,
+  notModified,
+  players,
+  startUp,
+  growth,
+  workers,
 ];

@@ -1,5 +1,5 @@
 import { checkTrack } from '../check-answers';
-import { measureThroughput } from '../throughput';
+import { loadByWrk, measureRounds } from '../measure-rounds';
 import { drawRanges } from '../wanted-request';
 import { type Scenario } from './scenario';
 
@@ -10,16 +10,19 @@ export function createRandomRanges(name: string, rangeBytes: number): Scenario {
     title: `Random ranges of ${rangeBytes / 1024} KiB of one track of 10.4 MB, 32 connections`,
     run(bench) {
       const { dir, track } = bench.libraries.single();
-      return measureThroughput(bench, {
-        peers: bench.peers,
-        libraryDir: dir,
-        check: (running) => checkTrack(running, dir, track),
-        requestsFor: () => drawRanges([track], rangeBytes),
-        connections: 32,
-        probes: 4,
-        status: 206,
-        contentBytes: rangeBytes,
-      });
+      const entries = bench.peers.map((peer) =>
+        loadByWrk(bench, {
+          peer,
+          libraryDir: dir,
+          check: (running) => checkTrack(running, dir, track),
+          requestsFor: () => drawRanges([track], rangeBytes),
+          connections: 32,
+          probes: 4,
+          status: 206,
+          contentBytes: rangeBytes,
+        }),
+      );
+      return measureRounds(bench, entries);
     },
   };
 }
