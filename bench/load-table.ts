@@ -30,7 +30,7 @@ export function formatLoadTable(measured: readonly PeerSamples[]): string {
       formatNumber(each.bytesPerSecond / MEBIBYTE),
       formatNumber(each.firstByteP50Ms),
       formatNumber(each.firstByteP99Ms),
-      formatNumber(samples.reduce((sum, { probeSamples }) => sum + probeSamples, 0)),
+      `${samples.reduce((sum, { probeSamples }) => sum + probeSamples, 0)}`,
       formatNumber(each.cpuSeconds),
       `${Math.round(each.busy * 100)} %`,
       formatNumber(each.cpuMicrosecondsPerRequest),

@@ -4,6 +4,7 @@ import { collection } from './collection';
 import { growth } from './growth';
 import { notModified } from './not-modified';
 import { players } from './players';
+import { createPaced } from './paced';
 import { createRandomRanges } from './random-ranges';
 import { type Scenario } from './scenario';
 import { startUp } from './start-up';
@@ -20,6 +21,10 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   coldMetadata,
   notModified,
   players,
+  createPaced({ listeners: 1_000, mostRounds: 1, withNginx: false }),
+  // what the target is about
+  createPaced({ listeners: 5_000, mostRounds: Infinity, withNginx: true }),
+  createPaced({ listeners: 10_000, mostRounds: 1, withNginx: false }),
   startUp,
   growth,
   workers,
