@@ -28,8 +28,8 @@ export const USAGE = `npm run bench -- [options]
   --service name=dist     one more build of the service, in the same rounds; several allowed
   --env name:KEY=VALUE    a variable for one build of the service; several allowed
   --rounds n              rounds of each measurement (3; quick: 1)
-  --seconds n             length of each measurement (4; quick: 2)
-  --quick                 a sanity look of two or three minutes
+  --seconds n             length of each measurement (4; quick: 1)
+  --quick                 a sanity look of about three minutes
   --output file           write the results there too, as markdown`;
 
 /** @throws OptionsError */
@@ -55,7 +55,7 @@ export function parseOptions(argv: readonly string[], oursDir: string): Options 
     only: parseNames(values.only),
     peers: parseNames(values.peers),
     rounds: parseCount('--rounds', values.rounds, isQuick ? 1 : 3),
-    seconds: parseCount('--seconds', values.seconds, isQuick ? 2 : 4),
+    seconds: parseCount('--seconds', values.seconds, isQuick ? 1 : 4),
     isQuick,
     outputFile: values.output,
   };

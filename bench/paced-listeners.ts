@@ -10,6 +10,8 @@ export interface ListenerTally {
   readonly late: number;
   /** connections that were refused, or that the server ended */
   readonly cut: number;
+  /** how they ended: codes of errors */
+  readonly cutReasons: readonly string[];
   /** listeners whose header section was not that of a 200 or 206 */
   readonly wrong: number;
   /** listeners that have audio at the moment */
@@ -43,9 +45,9 @@ const CHUNK_BYTES = 16_000;
 interface Listener {
   track: BenchTrack;
   socket: Socket | undefined;
-  /** when its request was written; 0 before */
+  /** when its request was written; 0 before the first */
   sentAt: number;
-  /** when the clock of its player began */
+  /** when the clock of its player began: with the wish, not with the connection */
   startedAt: number;
   receivedBytes: number;
   allowedBytes: number;
@@ -66,14 +68,17 @@ export function createPacedListeners(
 ): PacedListeners {
   const listeners: Listener[] = [];
   const tally = { late: 0, cut: 0, wrong: 0, seekFirstByteMs: new Array<number>(), worstLagMs: 0 };
+  const cutReasons = new Set<string>();
   const shared = Buffer.alloc(CHUNK_BYTES);
   const wheelStartedAt = performance.now();
   let turned = 0;
   let isSeeking = false;
 
   const open = (listener: Listener, wanted: WantedRequest): void => {
-    Object.assign(listener, { sentAt: 0, receivedBytes: 0, hasHead: false });
+    listener.startedAt = performance.now();
+    listener.receivedBytes = 0;
     listener.allowedBytes = PACE_BYTES_PER_SECOND;
+    listener.hasHead = false;
     const socket = connect({
       port,
       host: '127.0.0.1',
@@ -87,13 +92,18 @@ export function createPacedListeners(
     });
     socket.once('connect', () => {
       socket.write(formatRequest(peer, wanted), 'latin1');
-      listener.sentAt = listener.startedAt = performance.now();
+      listener.sentAt = performance.now();
     });
-    socket.on('error', () => undefined); // 'close' follows
+    let reason = 'ended by the server';
+    // 'close' follows
+    socket.on('error', (error) => {
+      reason = 'code' in error ? String(error.code) : error.message;
+    });
     socket.once('close', () => {
       if (listener.socket !== socket || listener.isOver) return;
       listener.isOver = true;
       tally.cut += 1;
+      cutReasons.add(`${reason} after ${listener.receivedBytes} bytes`);
     });
     listener.socket = socket;
   };
@@ -123,7 +133,7 @@ export function createPacedListeners(
   };
 
   const turnFor = (listener: Listener, now: number): void => {
-    if (listener.isOver || listener.sentAt === 0) return;
+    if (listener.isOver) return;
     const playedSeconds = (now - listener.startedAt) / 1000 - CREDIT_SECONDS;
     if (!listener.isLate && listener.receivedBytes < playedSeconds * PACE_BYTES_PER_SECOND) {
       listener.isLate = true;
@@ -173,7 +183,7 @@ export function createPacedListeners(
     },
     readTally() {
       const listening = listeners.filter(({ isOver, hasHead }) => hasHead && !isOver).length;
-      return { ...tally, listening };
+      return { ...tally, cutReasons: [...cutReasons], listening };
     },
     close() {
       clearInterval(timer);

@@ -1,5 +1,7 @@
 import { formatNumber, formatTable } from './markdown';
+import { GROWTH_ROWS } from './scenarios/growth';
 import { type Figure } from './scenarios/scenario';
+import { nameWithWorkers } from './scenarios/workers';
 
 /** Figures by scenario. */
 export type ScenarioFigures = Map<string, readonly Figure[]>;
@@ -52,6 +54,57 @@ const TARGETS: readonly Target[] = [
       );
     },
   },
+  {
+    what: '5,000 paced listeners (16 kB/s each) on one core',
+    must: 'every listener on time, RSS <= 60 kB a listener above idle',
+    judge(figure) {
+      const of = (name: string): number => figure('paced-5000', 'ours', name);
+      const notServed = of('late') + of('cut') + of('wrong');
+      const kilobytes = of('residentBytesPerListener') / 1000;
+      return verdict(
+        [notServed, kilobytes],
+        `${of('late')} late, ${of('cut')} cut, ${of('wrong')} refused; ${formatNumber(kilobytes)} kB`,
+        notServed === 0 && kilobytes <= 60,
+      );
+    },
+  },
+  atMost('a new seek while those 5,000 listen, p99', '<= 50 ms', 50, (figure) =>
+    // the worse of the two: beside listeners that stay, and beside listeners that seek
+    Math.max(
+      figure('paced-5000', 'ours', 'steadyP99Ms'),
+      figure('paced-5000', 'ours', 'seekingP99Ms'),
+    ),
+  ),
+  atLeast('cached metadata', '5 x a naive handler behind the classic middleware', 5, (figure) => {
+    const rate = (peer: string): number => figure('metadata', peer, 'requestsPerSecond');
+    return rate('ours') / rate('classic');
+  }),
+  {
+    what: 'cold metadata, 200 parallel requests for one track',
+    must: 'exactly 1 parse',
+    judge(figure) {
+      const of = (name: string): number => figure('cold-metadata', 'ours', name);
+      const [fewest, most, wrong] = [of('fewestParses'), of('mostParses'), of('wrongAnswers')];
+      return verdict(
+        [fewest, most, wrong],
+        `${fewest === most ? most : `${fewest} to ${most}`}, ${wrong} wrong answers`,
+        fewest === 1 && most === 1 && wrong === 0,
+      );
+    },
+  },
+  atMost('start to first 200 on /health, built code', '<= 1 s', 1_000, (figure) =>
+    figure('start-up', 'ours', 'startMs'),
+  ),
+  withinTenPercent('cost per request as the library grows 10 -> 100,000 tracks', (figure) => {
+    const cpu = (row: string): number =>
+      figure('growth', `ours: ${row}`, 'cpuMicrosecondsPerRequest');
+    return cpu(GROWTH_ROWS.large) / cpu(GROWTH_ROWS.small);
+  }),
+  withinTenPercent('CPU per request with 2 workers, beside 1', (figure) => {
+    const cpu = (count: number): number =>
+      figure('workers', nameWithWorkers('ours', count), 'cpuMicrosecondsPerRequest');
+    return cpu(2) / cpu(1);
+  }),
 ];
 
 /** What is to be reached, and whether this run has reached it. */
@@ -79,6 +132,33 @@ function atLeast(
     judge(figure) {
       const ratio = measure(figure);
       return verdict([ratio], `${formatNumber(ratio)} x`, ratio >= least);
+    },
+  };
+}
+
+function atMost(
+  what: string,
+  must: string,
+  mostMs: number,
+  measure: (figure: FindFigure) => number,
+): Target {
+  return {
+    what,
+    must,
+    judge(figure) {
+      const value = measure(figure);
+      return verdict([value], `${formatNumber(value)} ms`, value <= mostMs);
+    },
+  };
+}
+
+function withinTenPercent(what: string, measure: (figure: FindFigure) => number): Target {
+  return {
+    what,
+    must: 'flat (+-10 %)',
+    judge(figure) {
+      const ratio = measure(figure);
+      return verdict([ratio], `${formatNumber(ratio)} x`, Math.abs(ratio - 1) <= 0.1);
     },
   };
 }

@@ -62,11 +62,11 @@ export const coldMetadata: Scenario = {
       ]),
     );
     const notes = [
-      'a parse is seen from outside by what follows it: one SET of the result, as MONITOR shows it',
+      'a parse is seen from outside by what follows it, one SET of its result as MONITOR shows it; that there is no other is asserted in the test suite',
       ...leftOut,
     ];
     return {
-      markdown: [table, ...notes.map((note) => `- ${note}`)].join('\n'),
+      markdown: [table, '', ...notes.map((note) => `- ${note}`)].join('\n'),
       figures: measured.flatMap(({ each, bursts }): Figure[] => [
         {
           peer: each.peer.name,
@@ -77,6 +77,11 @@ export const coldMetadata: Scenario = {
           peer: each.peer.name,
           name: 'mostParses',
           value: Math.max(...bursts.map(({ parses }) => parses)),
+        },
+        {
+          peer: each.peer.name,
+          name: 'wrongAnswers',
+          value: Math.max(...bursts.map(({ wrongAnswers }) => wrongAnswers)),
         },
       ]),
     };

@@ -7,6 +7,14 @@ import { type Scenario } from './scenario';
 
 const RANGE_BYTES = 1_024;
 const SAME_TRACKS = 10;
+const LARGE_COUNT = 100_000;
+
+/** The targets find the rows by these names. */
+export const GROWTH_ROWS = {
+  small: '10 tracks',
+  large: '100,000 tracks',
+  any: 'any of 100,000',
+} as const;
 
 /** What a request costs must not depend on how much else there is to listen to. */
 export const growth: Scenario = {
@@ -32,21 +40,12 @@ export const growth: Scenario = {
     const entries = bench.peers
       .filter(({ kind }) => kind === 'service')
       .flatMap((peer) => [
-        entry(peer, growthRows.small, small.dir, sameTen),
-        entry(peer, growthRows.large, large.dir, sameTen),
-        entry(peer, growthRows.any, large.dir, large.tracks),
+        entry(peer, GROWTH_ROWS.small, small.dir, sameTen),
+        entry(peer, GROWTH_ROWS.large, large.dir, sameTen),
+        entry(peer, GROWTH_ROWS.any, large.dir, large.tracks),
       ]);
     return measureRounds(bench, entries, [
       'the same ten tracks are asked for in both libraries; the last row asks for any of them',
     ]);
   },
 };
-
-const LARGE_COUNT = 100_000;
-
-/** The targets find the rows by these names. */
-export const growthRows = {
-  small: `${SAME_TRACKS} tracks`,
-  large: `100,000 tracks`,
-  any: `any of 100,000`,
-} as const;

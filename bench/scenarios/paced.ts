@@ -13,7 +13,7 @@ export interface PacedOptions {
   readonly listeners: number;
   /** this many at the most, whatever `--rounds` says: a measurement takes half a minute */
   readonly mostRounds: number;
-  /** nginx too, to compare with */
+  /** nginx too, to compare with, but for a quick look */
   readonly withNginx: boolean;
 }
 
@@ -43,8 +43,9 @@ export function createPaced({ listeners, mostRounds, withNginx }: PacedOptions):
         const reason = `they take ${listeners} descriptors, and this machine allows ${limit} a process`;
         return { markdown: `**Cannot run on this machine: ${reason}.**`, figures: [] };
       }
+      const isNginxWanted = withNginx && !bench.options.isQuick;
       const rows = bench.peers
-        .filter(({ kind }) => kind === 'service' || (withNginx && kind === 'nginx'))
+        .filter(({ kind }) => kind === 'service' || (kind === 'nginx' && isNginxWanted))
         .map((peer): Row => ({ peer, samples: [], notes: new Set() }));
       for (let round = 1; round <= Math.min(mostRounds, bench.options.rounds); round += 1) {
         for (const row of rows) await measureRow(bench, row, listeners);
@@ -91,7 +92,7 @@ function explain(
   { seeking, steady, descriptors }: ListenersSample,
   limit: number,
 ): readonly string[] {
-  const { worstLagMs } = seeking.tally;
+  const { worstLagMs, cutReasons } = seeking.tally;
   const failures = [...steady.probe.failures, ...seeking.probe.failures];
   return [
     ...(descriptors >= limit - 1
@@ -100,6 +101,7 @@ function explain(
     ...(worstLagMs > 1_000
       ? [`**the listeners themselves fell ${Math.round(worstLagMs)} ms behind beside ${name}**`]
       : []),
+    ...cutReasons.slice(0, 3).map((reason) => `**${name}: connections were cut: ${reason}**`),
     ...(failures.length > 0
       ? [`**${name}: ${failures.length} probes failed: ${failures[0] ?? ''}**`]
       : []),

@@ -53,7 +53,7 @@ export const startUp: Scenario = {
       ...rows.flatMap(({ failures }) => [...failures]),
     ];
     return {
-      markdown: [table, ...notes.map((note) => `- ${note}`)].join('\n'),
+      markdown: [table, '', ...notes.map((note) => `- ${note}`)].join('\n'),
       figures: rows.map(({ peer, startMs }): Figure => ({
         peer: peer.name,
         name: 'startMs',

@@ -33,7 +33,8 @@ export const workers: Scenario = {
           contentBytes: RANGE_BYTES,
         }),
       );
-    if (entries.length === 0) return { markdown: notes.join('\n'), figures: [] };
+    if (entries.length === 0)
+      return { markdown: notes.map((note) => `- ${note}`).join('\n'), figures: [] };
     return measureRounds(bench, entries, notes);
   },
 };
