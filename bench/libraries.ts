@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTrackMaker, type BenchTrack } from './library';
 import { READY_TRACK_ID } from './peers/peer';
@@ -42,6 +44,7 @@ export function createLibraries(dir: string, isQuick: boolean): Libraries {
     collection: once(() => {
       const libraryDir = openFolder('collection');
       const count = isQuick ? QUICK_COLLECTION_TRACKS : COLLECTION_TRACKS;
+      needSpace(dir, count * MAX_COLLECTION_BYTES);
       const stepBytes = Math.floor((MAX_COLLECTION_BYTES - MIN_COLLECTION_BYTES) / (count - 1));
       const tracks = Array.from({ length: count }, (_, index) =>
         // 7 has no factor in common with the counts: lengths do not grow with popularity
@@ -51,6 +54,7 @@ export function createLibraries(dir: string, isQuick: boolean): Libraries {
           MIN_COLLECTION_BYTES + stepBytes * ((index * 7) % count),
         ),
       );
+      settle(libraryDir);
       return { dir: libraryDir, tracks };
     }),
     ofCount(count) {
@@ -58,9 +62,26 @@ export function createLibraries(dir: string, isQuick: boolean): Libraries {
       const tracks = Array.from({ length: count }, (_, index) =>
         trackMaker.make(libraryDir, `small-${index}`, SMALL_TRACK_BYTES),
       );
+      settle(libraryDir);
       return { dir: libraryDir, tracks };
     },
   };
+}
+
+/** Has everything written out now, so that the disk is not busy with it while we measure. */
+function settle(dir: string): void {
+  spawnSync('sync', ['-f', dir]);
+}
+
+/** A gigabyte is left to everybody else. @throws when the folder's disk has less */
+function needSpace(dir: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(dir);
+  const [needed, free] = [bytes + 1e9, bavail * bsize].map((each) => (each / 1e9).toFixed(1));
+  if (bavail * bsize < bytes + 1e9) {
+    throw new Error(
+      `the library takes ${needed} GB and ${free} GB are free: set TMPDIR to elsewhere`,
+    );
+  }
 }
 
 function once<T>(make: () => T): () => T {

@@ -36,6 +36,7 @@ const STOP_GRACE_MS = 2_000;
 export function createLifetime(): Lifetime {
   const folders = new Set<string>();
   const running = new Set<StartedProcess>();
+  let isClosing = false;
 
   return {
     createTempFolder() {
@@ -45,6 +46,8 @@ export function createLifetime(): Lifetime {
     },
 
     async start(options) {
+      // who is interrupted goes on for a moment, and must leave nobody behind
+      if (isClosing) throw new Error('the run is over');
       const child = await spawnPinned(options);
       const started: StartedProcess = {
         pid: child.pid ?? 0,
@@ -59,6 +62,7 @@ export function createLifetime(): Lifetime {
     },
 
     async close() {
+      isClosing = true;
       await Promise.all([...running].map((each) => each.stop()));
       for (const folder of folders) rmSync(folder, { recursive: true, force: true });
       folders.clear();
