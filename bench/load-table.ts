@@ -20,6 +20,10 @@ export function formatLoadTable(measured: readonly PeerSamples[]): string {
     const found = measured.find(({ peer }) => peer.kind === kind);
     return found && mediansOf(found.samples).requestsPerSecond;
   };
+  // `ours`, unless other builds were chosen alone; of interest only beside another build
+  const services = measured.filter(({ peer }) => peer.kind === 'service');
+  const first = services.length > 1 ? services[0] : undefined;
+  const firstRate = first && mediansOf(first.samples).requestsPerSecond;
   const rows = measured.map(({ peer, samples }) => {
     const each = mediansOf(samples);
     return [
@@ -27,6 +31,7 @@ export function formatLoadTable(measured: readonly PeerSamples[]): string {
       formatNumber(each.requestsPerSecond),
       formatRatio(each.requestsPerSecond, rateOf('nginx')),
       formatRatio(each.requestsPerSecond, rateOf('classic')),
+      ...(first ? [formatRatio(each.requestsPerSecond, firstRate)] : []),
       formatNumber(each.bytesPerSecond / MEBIBYTE),
       formatNumber(each.firstByteP50Ms),
       formatNumber(each.firstByteP99Ms),
@@ -43,6 +48,7 @@ export function formatLoadTable(measured: readonly PeerSamples[]): string {
       'req/s',
       'to nginx',
       'to classic',
+      ...(first ? [`to ${first.peer.name}`] : []),
       'MiB/s',
       'TTFB p50 ms',
       'TTFB p99 ms',
