@@ -37,7 +37,7 @@ export async function measureRounds(
   });
   const lines = [...notes, ...leftOut, ...listFailures(measured)].map((note) => `- ${note}`);
   return {
-    markdown: [formatLoadTable(measured), '', ...lines].join('\n').trimEnd(),
+    markdown: [formatLoadTable(measured), '', ...lines].join('\n'),
     figures: figuresOf(measured),
   };
 }

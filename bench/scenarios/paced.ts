@@ -29,7 +29,6 @@ const QUICK_ARRIVALS_PER_SECOND = 1_000;
 const QUICK_HOLD_SECONDS = 4;
 /** For the run's own files and the probes. */
 const SPARE_DESCRIPTORS = 500;
-const KIBIBYTE = 1024;
 const MEBIBYTE = 2 ** 20;
 
 /** Listeners at the pace of the music: many connections of which each wants little. */
@@ -134,7 +133,7 @@ function formatResult(rows: readonly Row[], listeners: number): ScenarioResult {
         `${figure.late}`,
         `${figure.cut}`,
         `${figure.wrong}`,
-        formatNumber(figure.residentBytesPerListener / KIBIBYTE),
+        formatNumber(figure.residentBytesPerListener / 1000),
         formatNumber(figure.steadyP50Ms),
         formatNumber(figure.steadyP99Ms),
         formatNumber(figure.seekingP50Ms),
