@@ -47,6 +47,14 @@ const rooms = {
     never: ['**/{routes,storage,adapters}/**', '**/{config,container,app}'],
     why: 'middleware/ sees services through their interfaces only',
   },
+  workers: {
+    never: [
+      'express',
+      '**/{routes,middleware,controllers,storage,adapters,streaming}/**',
+      '**/{container,app,server,process}',
+    ],
+    why: 'workers/ starts processes that serve; the primary itself opens nothing they open',
+  },
   routes: {
     never: ['**/{services,storage,adapters,streaming}/**', '**/{config,container,app}'],
     why: 'routes/ say which URL goes to whom, nothing else',

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
 /** Everything the service can be told from outside, parsed and complete. */
@@ -25,6 +26,10 @@ const MIN_SECRET_BYTES = 32;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_TIMER_SECONDS = Math.floor(MAX_TIMER_MS / 1000);
 
+/** far more than any machine has use for, and few enough to be started by mistake */
+const MAX_WORKERS = 256;
+const WORKERS_WANTED = `must be a whole number from 1 to ${MAX_WORKERS}, or auto`;
+
 const isLongEnough = (secret: string): boolean => Buffer.byteLength(secret) >= MIN_SECRET_BYTES;
 
 const wholeNumber = (min: number, max: number, unit?: string) => {
@@ -36,6 +41,15 @@ const wholeNumber = (min: number, max: number, unit?: string) => {
     .transform(Number)
     .refine((value) => value >= min && value <= max, wanted);
 };
+
+const workers = z
+  .string()
+  .regex(/^(?:auto|\d{1,15})$/, WORKERS_WANTED)
+  .transform((value) =>
+    value === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : Number(value),
+  )
+  .refine((value) => value >= 1 && value <= MAX_WORKERS, WORKERS_WANTED)
+  .transform((value) => (value === 1 ? undefined : value));
 
 const optionalText = z.string().optional();
 
@@ -103,6 +117,7 @@ const environment = z
     TRUST_PROXY: trustProxy.default(0),
     HOT_CACHE_MB: wholeNumber(0, 65_536, 'megabytes').default(64),
     FAST_LANE: z.enum(['true', 'false'], 'must be true or false').default('true'),
+    WORKERS: workers.optional(),
   })
   .transform((env) => ({
     port: env.PORT,
@@ -131,6 +146,8 @@ const environment = z
     trustProxy: env.TRUST_PROXY,
     hotCacheBytes: env.HOT_CACHE_MB * 1_000_000,
     fastLane: env.FAST_LANE === 'true',
+    /** processes that serve, 2 or more; undefined: this one does */
+    workers: env.WORKERS,
   }));
 
 /** Names of every variable that is read, in the order of the documentation. */

@@ -28,6 +28,9 @@ import { createTokenVerifier } from './services/token-verifier';
 import { createHotBlocks } from './services/hot-blocks';
 import { createKeptTracks, type KeptTracks } from './services/kept-tracks';
 import { createTrackSource } from './services/track-source';
+import { firstAvailable } from './services/first-available';
+import { type SharedAdmissions } from './services/shared-admissions';
+import { type SharedCounter } from './services/shared-counter';
 import { createLocalStore } from './storage/local-store';
 import { type TrackStore } from './storage/track-store';
 
@@ -55,8 +58,15 @@ export interface Container {
   close(): Promise<void>;
 }
 
-/** Parts that a test puts in place of the real ones. */
+/** What the worker processes of this machine share when Redis is away. */
+export interface Peers {
+  readonly counter: SharedCounter;
+  readonly admissions: SharedAdmissions;
+}
+
+/** Parts that a test puts in place of the real ones, and those that only a worker has. */
 export interface Replacements {
+  readonly peers?: Peers;
   readonly store?: TrackStore;
   readonly redis?: RedisGateway;
   readonly tagReader?: TagReader;
@@ -72,7 +82,7 @@ export async function createContainer(
   { logger, requestLog }: Logs,
   replacements: Replacements = {},
 ): Promise<Container> {
-  const { clock = Date.now } = replacements;
+  const { clock = Date.now, peers } = replacements;
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();
   const store = replacements.store ?? createLocalStore(config.audioFilesDir);
@@ -80,7 +90,7 @@ export async function createContainer(
     tracks: createTrackSource(store),
     hotBlocks: createHotBlocks({ maxBytes: config.hotCacheBytes }),
   });
-  const { quotas, shutdown } = createQuotas(config, redis);
+  const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
 
   return {
     config,
@@ -96,6 +106,7 @@ export async function createContainer(
     tokens: openTokens(config, () => clock() / 1000),
     admissions: createAdmissions({
       redis,
+      ...(peers ? { peers: peers.admissions } : {}),
       ttlMs: Math.max(ADMISSION_TTL_MS, config.rateLimit.windowMs),
       now: clock,
     }),
@@ -135,16 +146,18 @@ function openTokens(
 function createQuotas(
   { rateLimit }: Config,
   redis: RedisGateway,
+  peers: SharedCounter | undefined,
 ): Pick<Container, 'quotas'> & { shutdown: () => Promise<void> } {
   const { windowMs, openingsMax, continuationsMax, authFailuresMax } = rateLimit;
-  const counter = createRedisCounter(redis);
+  const redisCounter = createRedisCounter(redis);
+  const counter = peers ? firstAvailable(redisCounter, peers) : redisCounter;
   const createStore = (prefix: string, limit: number): SettledStore =>
     createSettledStore({ counter, prefix, limit, windowMs });
   const stores = {
     openings: createStore(OPENINGS_PREFIX, openingsMax),
     continuations: createStore(CONTINUATIONS_PREFIX, continuationsMax),
     // rare, and somebody may be guessing: each is asked for
-    authFailures: createQuotaStore(redis, AUTH_FAILURES_PREFIX),
+    authFailures: createQuotaStore(redis, AUTH_FAILURES_PREFIX, peers),
   };
   return {
     quotas: {

@@ -1,16 +1,14 @@
-import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
-import { type Server } from 'node:http';
 import { createRequestListener } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
-import { createContainer } from './container';
-import { describeError, type Logger } from './observability/logger';
+import { createContainer, type Peers } from './container';
+import { listen, logCannotListen } from './listen';
+import { type Logger } from './observability/logger';
 import { createLogs, type Logs } from './observability/logs';
 import { createHttpServer } from './server';
-
-/** Exit code of a process that could not take its port. */
-const EXIT_FAILURE = 1;
+import { EXIT_FAILURE, flush, stopOnSignals, type Stop } from './shutdown';
+import { runPrimary } from './workers/primary';
 
 export interface RunningService {
   readonly address: AddressInfo;
@@ -18,7 +16,8 @@ export interface RunningService {
 }
 
 /**
- * The process: configuration, listening, signals, and the way out.
+ * The process: configuration, listening, signals, and the way out; with `WORKERS` the first of
+ * several.
  *
  * @returns undefined when the process is about to exit
  */
@@ -29,49 +28,84 @@ export async function runService(env: NodeJS.ProcessEnv): Promise<RunningService
   const logs = createLogs({ level: config.logLevel, format: config.logFormat });
   const { logger } = logs;
   await warnAboutLibrary(config, logger);
-  const container = await createContainer(config, logs);
+  const { workers: size } = config;
+  if (size !== undefined) return runPrimary({ config, size, logs, env });
+  return serve({ config, logs, reports: reportToLog(config, logger) });
+}
+
+/** Who is told how far a serving process has come. */
+export interface Reports {
+  listening(service: RunningService): void;
+  /** nothing is accepted any more */
+  stopping(reason: string): void;
+  stopped(connectionsCut: number): void;
+}
+
+export interface ServeOptions {
+  readonly config: Config;
+  readonly logs: Logs;
+  readonly reports: Reports;
+  /** other processes of this machine that share limits with this one */
+  readonly peers?: Peers;
+  /** settles with the reason when this process is to stop, beside the signals */
+  readonly stopRequest?: Promise<string>;
+}
+
+/** Serves until it is told to stop, drains, and ends the process. */
+export async function serve({
+  config,
+  logs,
+  reports,
+  peers,
+  stopRequest,
+}: ServeOptions): Promise<RunningService | undefined> {
+  const { logger } = logs;
+  const container = await createContainer(config, logs, peers ? { peers } : {});
   const http = createHttpServer(createRequestListener(container), container);
 
   let stopping: Promise<void> | undefined;
-  const stop = (exitCode: number, reason: string): void => {
+  const stop: Stop = (exitCode, reason) => {
     // a process group may deliver the same signal twice
     stopping ??= (async () => {
       const drained = http.drain(config.drainTimeoutMs);
-      logger.info('stopping', { reason, drainTimeoutMs: config.drainTimeoutMs });
+      reports.stopping(reason);
       const cut = await drained;
       await container.close();
-      logger.info('stopped', { connectionsCut: cut });
+      reports.stopped(cut);
       await flush(logs);
       process.exit(exitCode);
     })();
   };
-  process.on('SIGTERM', () => {
-    stop(0, 'SIGTERM');
+  stopOnSignals(logger, stop);
+  void stopRequest?.then((reason) => {
+    stop(0, reason);
   });
-  process.on('SIGINT', () => {
-    stop(0, 'SIGINT');
-  });
-  const crash = (error: unknown): void => {
-    logger.error('unexpected failure', { error: describeError(error) });
-    stop(EXIT_FAILURE, 'unexpected failure');
-  };
-  process.on('uncaughtException', crash);
-  process.on('unhandledRejection', crash);
 
   try {
     const address = await listen(http.server, config);
-    logger.info('listening', { address: address.address, port: address.port, env: config.nodeEnv });
-    return { address, isRedisUp: container.redis.isUp() };
+    const service = { address, isRedisUp: container.redis.isUp() };
+    reports.listening(service);
+    return service;
   } catch (error) {
-    logger.error('cannot listen', {
-      host: config.host,
-      port: config.port,
-      reason: describeError(error).message,
-    });
+    logCannotListen(logger, config, error);
     await container.close();
     await flush(logs);
     process.exit(EXIT_FAILURE);
   }
+}
+
+function reportToLog({ nodeEnv, drainTimeoutMs }: Config, logger: Logger): Reports {
+  return {
+    listening({ address: { address, port } }) {
+      logger.info('listening', { address, port, env: nodeEnv });
+    },
+    stopping(reason) {
+      logger.info('stopping', { reason, drainTimeoutMs });
+    },
+    stopped(connectionsCut) {
+      logger.info('stopped', { connectionsCut });
+    },
+  };
 }
 
 function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
@@ -96,22 +130,4 @@ async function warnAboutLibrary({ audioFilesDir }: Config, logger: Logger): Prom
       audioFilesDir,
     });
   }
-}
-
-function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
-      server.off('error', reject);
-      resolve(server.address() as AddressInfo);
-    });
-  });
-}
-
-/** Standard output may be a pipe that takes its time. */
-async function flush(logs: Logs): Promise<void> {
-  const finished = once(logs.logger, 'finish');
-  logs.logger.end();
-  await finished;
-  logs.flush();
 }

@@ -1,11 +1,11 @@
 /** Where finished log lines go. */
 export interface LineSink {
-  /** Hands the line over at once, after all that wait. */
+  /** Hands the line over without waiting for others. */
   write(line: string): void;
   /** Lets the line wait for company. */
   append(line: string): void;
-  /** Hands over all that waits. */
-  flush(): void;
+  /** Settles when all lines are handed over. */
+  flush(): Promise<void>;
 }
 
 /** PIPE_BUF: so much goes into a pipe in one piece, even when several processes write to it. */
@@ -14,36 +14,63 @@ const MAX_WRITE_BYTES = 4_096;
 /**
  * Lines in batches: a system call for each of them would cost more than all else about them.
  *
+ * One write at a time, of whole lines: a stream joins what it has queued into larger writes, and
+ * those of several processes would be torn.
+ *
  * @param maxWaitMs how long a line waits for others; 0 for not at all
  */
 export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number): LineSink {
-  let waiting = '';
-  let waitingBytes = 0;
+  /** each of them one write */
+  const batches: string[] = [];
+  let lastBytes = 0;
+  let isWriting = false;
   let timer: NodeJS.Timeout | undefined;
+  const flushed: (() => void)[] = [];
 
-  const flush = (): void => {
+  const writeNext = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    if (waiting === '') return;
-    const lines = waiting;
-    waiting = '';
-    waitingBytes = 0;
-    output.write(lines);
+    if (isWriting) return;
+    const batch = batches.shift();
+    if (batch === undefined) {
+      for (const resolve of flushed.splice(0)) resolve();
+      return;
+    }
+    if (batches.length === 0) lastBytes = 0;
+    isWriting = true;
+    output.write(batch, () => {
+      isWriting = false;
+      // what has come meanwhile has waited long enough
+      writeNext();
+    });
+  };
+
+  const add = (line: string): void => {
+    const bytes = Buffer.byteLength(line);
+    const last = batches.length - 1;
+    if (last >= 0 && lastBytes + bytes <= MAX_WRITE_BYTES) {
+      batches[last] += line;
+      lastBytes += bytes;
+    } else {
+      batches.push(line);
+      lastBytes = bytes;
+    }
   };
 
   return {
-    flush,
     write(line) {
-      flush();
-      output.write(line);
+      add(line);
+      writeNext();
     },
     append(line) {
-      const bytes = Buffer.byteLength(line);
-      if (waitingBytes + bytes > MAX_WRITE_BYTES) flush();
-      waiting += line;
-      waitingBytes += bytes;
-      if (maxWaitMs === 0) flush();
-      else timer ??= setTimeout(flush, maxWaitMs);
+      add(line);
+      if (maxWaitMs === 0 || batches.length > 1) writeNext();
+      else timer ??= setTimeout(writeNext, maxWaitMs);
     },
+    flush: () =>
+      new Promise((resolve) => {
+        flushed.push(resolve);
+        writeNext();
+      }),
   };
 }

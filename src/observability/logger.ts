@@ -14,6 +14,8 @@ export interface LoggerOptions {
   readonly format: 'json' | 'text';
   /** where the lines go; standard output unless told */
   readonly stream?: NodeJS.WritableStream;
+  /** number of this process where there are several; in every line */
+  readonly worker?: number;
 }
 
 /** Where winston keeps the finished line. */
@@ -32,9 +34,11 @@ export function createLogger({
   level,
   format: form,
   stream = process.stdout,
+  worker,
 }: LoggerOptions): Logger {
   return createWinston({
     level,
+    ...(worker === undefined ? {} : { defaultMeta: { worker } }),
     format: format.combine(
       format.timestamp(),
       form === 'json' ? format.json() : format.printf(formatText),

@@ -7,8 +7,8 @@ import { createRequestLog, type RequestLog } from './request-log';
 export interface Logs {
   readonly logger: Logger;
   readonly requestLog: RequestLog;
-  /** Hands over what waits; the last thing before the process ends. */
-  flush(): void;
+  /** Settles when all lines are handed over; the last thing before the process ends. */
+  readonly flush: () => Promise<void>;
 }
 
 export interface LogsOptions extends LoggerOptions {
@@ -36,9 +36,7 @@ export function createLogs({
   const logger = createLogger({ ...options, stream: output });
   return {
     logger,
-    requestLog: createRequestLog(logger, options.format, sink),
-    flush() {
-      sink.flush();
-    },
+    requestLog: createRequestLog(logger, options, sink),
+    flush: () => sink.flush(),
   };
 }

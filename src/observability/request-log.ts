@@ -34,10 +34,10 @@ export type RequestLog = (level: RequestLevel, record: RequestRecord) => void;
  */
 export function createRequestLog(
   logger: Pick<Logger, 'isLevelEnabled'>,
-  format: LoggerOptions['format'],
+  { format, worker }: Pick<LoggerOptions, 'format' | 'worker'>,
   sink: LineSink,
 ): RequestLog {
-  const toLine = format === 'json' ? formatAsJson : formatAsText;
+  const toLine = format === 'json' ? createJsonFormat(worker) : createTextFormat(worker);
   return (level, record) => {
     if (!logger.isLevelEnabled(level)) return;
     const line = toLine(new Date().toISOString(), level, record);
@@ -45,25 +45,32 @@ export function createRequestLog(
   };
 }
 
+type LineFormat = (timestamp: string, level: RequestLevel, record: RequestRecord) => string;
+
 /** By hand: only what comes from a client is searched for what needs quoting. */
-function formatAsJson(timestamp: string, level: RequestLevel, record: RequestRecord): string {
-  const { cutReason } = record;
-  return (
-    `{"timestamp":"${timestamp}","level":"${level}","message":"request"` +
-    `,"requestId":"${record.requestId}","method":"${record.method}"` +
-    `,"path":${quote(record.path)},"route":${quote(record.route)},"track":${quote(record.track)}` +
-    `,"status":${record.status},"bytesSent":${record.bytesSent}` +
-    `,"firstByteMs":${record.firstByteMs},"durationMs":${record.durationMs}` +
-    `,"outcome":"${record.outcome}"` +
-    (cutReason === undefined ? '' : `,"cutReason":"${cutReason}"`) +
-    `,"subject":${quote(record.subject)}}`
-  );
+function createJsonFormat(worker: number | undefined): LineFormat {
+  const end = worker === undefined ? '}' : `,"worker":${worker}}`;
+  return (timestamp, level, record) => {
+    const { cutReason } = record;
+    return (
+      `{"timestamp":"${timestamp}","level":"${level}","message":"request"` +
+      `,"requestId":"${record.requestId}","method":"${record.method}"` +
+      `,"path":${quote(record.path)},"route":${quote(record.route)},"track":${quote(record.track)}` +
+      `,"status":${record.status},"bytesSent":${record.bytesSent}` +
+      `,"firstByteMs":${record.firstByteMs},"durationMs":${record.durationMs}` +
+      `,"outcome":"${record.outcome}"` +
+      (cutReason === undefined ? '' : `,"cutReason":"${cutReason}"`) +
+      `,"subject":${quote(record.subject)}${end}`
+    );
+  };
 }
 
 function quote(text: string | null): string {
   return JSON.stringify(text);
 }
 
-function formatAsText(timestamp: string, level: RequestLevel, record: RequestRecord): string {
-  return formatText({ timestamp, level, message: 'request', ...record });
+function createTextFormat(worker: number | undefined): LineFormat {
+  const more = worker === undefined ? {} : { worker };
+  return (timestamp, level, record) =>
+    formatText({ timestamp, level, message: 'request', ...record, ...more });
 }

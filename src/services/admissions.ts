@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type RedisGateway } from '../adapters/redis';
 import { admissionsKey, trackMember } from './redis-keys';
+import { type SharedAdmissions } from './shared-admissions';
 
 /**
  * Who may go on with which track. A player answers a 429 on a seek with a dead player, so quota is
@@ -16,6 +17,8 @@ export interface Admissions {
 
 export interface AdmissionsOptions {
   readonly redis: RedisGateway;
+  /** what other processes of this machine know; asked when Redis cannot be */
+  readonly peers?: SharedAdmissions;
   /** how long an admission outlives the last request */
   readonly ttlMs: number;
   /** milliseconds since 1970 */
@@ -26,7 +29,7 @@ export interface AdmissionsOptions {
 const MAX_TRACKS_PER_SUBJECT = 1_000;
 /** Bounds this process: about 20 MB when full. */
 const MAX_LOCAL_ADMISSIONS = 100_000;
-/** Redis hears of a running track this often, and keeps it that much longer. */
+/** Redis and the peers hear of a running track this often, and keep it that much longer. */
 const SHARE_INTERVAL_MS = 300_000;
 
 /**
@@ -45,9 +48,14 @@ return 1
 `;
 
 /** Admissions in this process, shared through Redis while it is there. */
-export function createAdmissions({ redis, ttlMs, now = Date.now }: AdmissionsOptions): Admissions {
-  // value: when Redis last heard of the admission; 0 for never
-  const local = new LRUCache<string, { sharedAt: number }>({
+export function createAdmissions({
+  redis,
+  peers,
+  ttlMs,
+  now = Date.now,
+}: AdmissionsOptions): Admissions {
+  // value: when Redis and the peers last heard of the admission; 0 for never
+  const local = new LRUCache<string, { sharedAt: number; toldAt: number }>({
     max: MAX_LOCAL_ADMISSIONS,
     ttl: ttlMs,
     updateAgeOnGet: true,
@@ -73,13 +81,24 @@ export function createAdmissions({ redis, ttlMs, now = Date.now }: AdmissionsOpt
     }
   };
 
-  const remember = (subject: string, trackId: string, isShared: boolean): void => {
-    local.set(localKey(subject, trackId), { sharedAt: isShared ? now() : 0 });
+  const tellPeers = async (key: string): Promise<void> => {
+    await peers?.admit(key, ttlMs + SHARE_INTERVAL_MS);
+  };
+
+  /** Settles when the peers know. */
+  const remember = (key: string, isShared: boolean): Promise<void> => {
+    local.set(key, { sharedAt: isShared ? now() : 0, toldAt: now() });
+    return tellPeers(key);
   };
 
   const renewNow = (subject: string, trackId: string): boolean => {
-    const known = local.get(localKey(subject, trackId));
+    const key = localKey(subject, trackId);
+    const known = local.get(key);
     if (!known) return false;
+    if (now() - known.toldAt >= SHARE_INTERVAL_MS) {
+      known.toldAt = now();
+      void tellPeers(key);
+    }
     const { sharedAt } = known;
     if (now() - sharedAt >= SHARE_INTERVAL_MS) {
       known.sharedAt = now();
@@ -95,13 +114,18 @@ export function createAdmissions({ redis, ttlMs, now = Date.now }: AdmissionsOpt
     renewNow,
     async renew(subject, trackId) {
       if (renewNow(subject, trackId)) return true;
-      const isAdmitted = await share(subject, trackId, false);
-      if (isAdmitted) remember(subject, trackId, true);
+      const key = localKey(subject, trackId);
+      const isShared = await share(subject, trackId, false);
+      const isAdmitted = isShared || (!redis.isUp() && (await peers?.isAdmitted(key)) === true);
+      if (isAdmitted) void remember(key, isShared);
       return isAdmitted;
     },
 
     async admit(subject, trackId) {
-      remember(subject, trackId, await share(subject, trackId, true));
+      const isShared = await share(subject, trackId, true);
+      const told = remember(localKey(subject, trackId), isShared);
+      // a player's next request may come to a peer at once
+      if (!isShared) await told;
     },
   };
 }

@@ -2,35 +2,60 @@ import { createHash } from 'node:crypto';
 import { MemoryStore, type IncrementResponse, type Options, type Store } from 'express-rate-limit';
 import { RedisStore, type RedisReply } from 'rate-limit-redis';
 import { type RedisGateway } from '../adapters/redis';
+import { type SharedCounter } from './shared-counter';
 
 /**
  * Counts hits in Redis for all replicas, and in this process as well: when Redis leaves, the
  * limit goes on from what this process has seen instead of from zero, and when it comes back
- * what was counted meanwhile is not forgiven.
+ * what was counted meanwhile is not forgiven. Where several processes of a machine serve, their
+ * common count is a third, and the greatest decides.
  *
  * @param prefix of the keys; one for each kind of quota
+ * @param peers counts for the processes of this machine
  */
-export function createQuotaStore(redis: RedisGateway, prefix: string): Store {
+export function createQuotaStore(
+  redis: RedisGateway,
+  prefix: string,
+  peers?: SharedCounter,
+): Store {
   const local = new MemoryStore();
   const shared = new RedisStore({ prefix, sendCommand: createScriptSender(redis) });
+  let windowMs = 0;
+
+  const countWithPeers = async (
+    key: string,
+    hits: number,
+  ): Promise<IncrementResponse | undefined> => {
+    const count = await peers?.add(prefix + key, hits, windowMs);
+    return (
+      count && { totalHits: count.totalHits, resetTime: new Date(Date.now() + count.endsInMs) }
+    );
+  };
 
   return {
     prefix,
     localKeys: false,
     init(options: Options) {
+      windowMs = options.windowMs;
       local.init(options);
       void shared.init(options);
     },
     async increment(key) {
-      const [own, all] = await Promise.all([
-        local.increment(key),
-        // away, or a foreign value under our key: this process decides alone
+      const [own, ...others] = await Promise.all([
+        // its own record, which goes on counting while the others are asked
+        local.increment(key).then((record) => ({ ...record })),
+        countWithPeers(key, 1).catch(() => undefined),
+        // away, or a foreign value under our key: it is decided without
         shared.increment(key).catch(() => undefined),
       ]);
-      return all === undefined ? own : greater(own, all);
+      return others.filter((count) => count !== undefined).reduce(greater, own);
     },
     async decrement(key) {
-      await Promise.all([local.decrement(key), shared.decrement(key).catch(() => undefined)]);
+      await Promise.all([
+        local.decrement(key),
+        countWithPeers(key, -1).catch(() => undefined),
+        shared.decrement(key).catch(() => undefined),
+      ]);
     },
     async resetKey(key) {
       await Promise.all([local.resetKey(key), shared.resetKey(key).catch(() => undefined)]);

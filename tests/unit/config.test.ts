@@ -49,6 +49,8 @@ describe('parseConfig()', () => {
       sendTimeoutMs: 60_000,
       drainTimeoutMs: 25_000,
       trustProxy: 0,
+      hotCacheBytes: 64_000_000,
+      fastLane: true,
     });
   });
 
