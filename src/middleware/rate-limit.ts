@@ -176,6 +176,8 @@ export function createTrackLimit({
     res: Response,
     trackId: string,
   ): Promise<boolean> => {
+    // whose admission is known waits for nobody
+    if (admissions.renewNow(req.principal.subject, trackId)) return true;
     const key = JSON.stringify([req.principal.subject, trackId]);
     for (let other = inProgress.get(key); other; other = inProgress.get(key)) {
       await other.catch(() => undefined); // its refusal is its own; we ask for ourselves

@@ -36,7 +36,6 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
       for (const resolve of flushed.splice(0)) resolve();
       return;
     }
-    if (batches.length === 0) lastBytes = 0;
     isWriting = true;
     output.write(batch, () => {
       isWriting = false;
@@ -47,9 +46,9 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
 
   const add = (line: string): void => {
     const bytes = Buffer.byteLength(line);
-    const last = batches.length - 1;
-    if (last >= 0 && lastBytes + bytes <= MAX_WRITE_BYTES) {
-      batches[last] += line;
+    const last = batches.at(-1);
+    if (last !== undefined && lastBytes + bytes <= MAX_WRITE_BYTES) {
+      batches[batches.length - 1] = last + line;
       lastBytes += bytes;
     } else {
       batches.push(line);

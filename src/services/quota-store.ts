@@ -97,6 +97,7 @@ function createScriptSender(redis: RedisGateway): (...command: string[]) => Prom
   };
 }
 
+/** Whether Redis was asked by digest for a script it has not seen, or has forgotten. */
 export function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }

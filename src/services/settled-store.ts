@@ -59,7 +59,7 @@ export function createSettledStore(options: SettledStoreOptions): SettledStore {
   const settlements = createSettlements({ counter, windowMs, now });
   const entries = new Map<string, Entry>();
 
-  // bounds memory: about 300 bytes for each subject that was here in this window or the last
+  // bounds memory: about 420 bytes for each subject that was here in this window or the last
   const sweep = setInterval(() => {
     const time = now();
     for (const [key, { count, isSettling, waiting }] of entries) {
@@ -71,17 +71,17 @@ export function createSettledStore(options: SettledStoreOptions): SettledStore {
     let entry = entries.get(key);
     if (!entry) {
       const count = createWindowCount(time + windowMs);
-      entry = { sharedKey: prefix + key, count, waiting: [], isSettling: false };
+      entry = { sharedKey: prefix + key, count, waiting: [], asked: [], isSettling: false };
       entries.set(key, entry);
     } else if (time >= entry.count.endsAt) {
-      beginWindow(entry.count, { endsAt: time + windowMs, own: entry.waiting.length });
+      beginWindow(entry.count, time + windowMs);
     }
     return entry;
   };
 
-  const canDecide = ({ count, waiting }: Entry): boolean => {
-    // behind one that waits all do: they are told in the order in which they came
-    if (waiting.length > 0 || count.knows === 'nothing') return false;
+  const canDecide = ({ count, waiting, asked }: Entry): boolean => {
+    // behind one that waits all do: what it will be told is not known yet
+    if (waiting.length > 0 || asked.length > 0 || count.knows === 'nothing') return false;
     if (count.knows === 'alone') return true;
     const isWithinAllowance = count.sent + count.unsent < allowance;
     return isWithinAllowance && knownTotal(count) < limit - RESERVE * allowance;

@@ -1,12 +1,17 @@
 import { type SharedCount, type SharedCounter } from './shared-counter';
 import { beginWindow, send, settle, type HitCount, type WindowCount } from './window-count';
 
+/** Ends the waiting of one hit. */
+type Tell = (told: HitCount) => void;
+
 /** A key with hits that the shared counter does not have yet. */
 export interface Entry {
   readonly sharedKey: string;
   readonly count: WindowCount;
-  /** hits that are told when their settlement is, in the order in which they came */
-  waiting: ((told: HitCount) => void)[];
+  /** hits that wait to be settled, in the order in which they came */
+  waiting: Tell[];
+  /** those whose settlement is under way */
+  asked: readonly Tell[];
   /** one settlement at a time for each key, so that totals are heard in their order */
   isSettling: boolean;
 }
@@ -101,8 +106,9 @@ async function settleOne(
   const { count, sharedKey, waiting } = entry;
   if (now() >= count.endsAt) {
     if (waiting.length === 0) return;
-    beginWindow(count, { endsAt: now() + windowMs, own: waiting.length });
+    beginWindow(count, now() + windowMs); // who waits belongs to the window that answers
   }
+  entry.asked = waiting;
   entry.waiting = [];
   const batch = send(count, waiting.length);
   if (batch.hits === 0 && waiting.length === 0) return;
@@ -114,6 +120,7 @@ async function settleOne(
     // away, or a foreign value under our key: this process decides alone
   }
   const last = settle(count, batch, { heard, time: now() });
+  entry.asked = [];
   waiting.forEach((tell, position) => {
     const behind = waiting.length - 1 - position;
     tell({ ...last, totalHits: last.totalHits - behind });

@@ -48,16 +48,9 @@ export function createWindowCount(endsAt: number): WindowCount {
   };
 }
 
-/**
- * Begins a window; what is not settled of the old one is dropped with it.
- *
- * @param own hits that wait for their answer: they belong to the window that answers
- */
-export function beginWindow(
-  count: WindowCount,
-  { endsAt, own }: { readonly endsAt: number; readonly own: number },
-): void {
-  Object.assign(count, createWindowCount(endsAt), { serial: count.serial + 1, own });
+/** Begins a window; what is not settled of the old one is dropped with it. */
+export function beginWindow(count: WindowCount, endsAt: number): void {
+  Object.assign(count, createWindowCount(endsAt), { serial: count.serial + 1 });
 }
 
 export function countOwn(count: WindowCount, time: number, windowMs: number): void {
@@ -101,7 +94,7 @@ export function settle(
   const totalHits = heard ? heard.totalHits : batch.total + batch.hits;
   const endsAt = heard ? time + heard.endsInMs : batch.endsAt;
   // of a window that is over, the next one learns nothing
-  if (count.serial === batch.serial && time < count.endsAt) {
+  if (count.serial === batch.serial) {
     count.sent = 0;
     count.knows = heard ? 'total' : 'alone';
     if (heard) {
