@@ -11,6 +11,7 @@ import {
   type WindowCount,
 } from './window-count';
 
+/** A store of express-rate-limit that can also be asked without waiting. */
 export interface SettledStore extends Store {
   increment(key: string): Promise<HitCount>;
   /**

@@ -35,6 +35,7 @@ export type Batch = Pick<WindowCount, 'serial' | 'endsAt' | 'total' | 'own' | 'o
   readonly hits: number;
 };
 
+/** A window of which nothing is known yet. */
 export function createWindowCount(endsAt: number): WindowCount {
   return {
     serial: 0,
@@ -53,6 +54,7 @@ export function beginWindow(count: WindowCount, endsAt: number): void {
   Object.assign(count, createWindowCount(endsAt), { serial: count.serial + 1 });
 }
 
+/** Counts a hit among our own; whether it is unsent or waits is the caller's to note. */
 export function countOwn(count: WindowCount, time: number, windowMs: number): void {
   if (time >= count.ownEndsAt) {
     count.own = 0;
@@ -66,11 +68,16 @@ export function tellTotal(count: WindowCount): HitCount {
   return greaterOf(count, { totalHits: knownTotal(count), endsAt: count.endsAt });
 }
 
+/** Hits of the window as last heard, and those of ours that were not among them. */
 export function knownTotal({ total, sent, unsent }: WindowCount): number {
   return total + sent + unsent;
 }
 
-/** @param waiting hits that are not decided, to be sent behind those that are */
+/**
+ * Takes the hits that are to be settled.
+ *
+ * @param waiting hits that are not decided, to be sent behind those that are
+ */
 export function send(count: WindowCount, waiting: number): Batch {
   const { serial, endsAt, total, own, ownEndsAt } = count;
   const hits = count.unsent + waiting;
