@@ -67,7 +67,7 @@ function createApp(container: Container): Express {
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream }),
         limit: createTrackLimit({ ...quotas, admissions }),
-        send: createStreamController(),
+        send: createStreamController(container.memory),
       },
       metadata: {
         select: createSelectTrack({ ...selection, plan: planMetadata }),

@@ -31,6 +31,7 @@ import { createTrackSource } from './services/track-source';
 import { firstAvailable } from './services/first-available';
 import { type SharedAdmissions } from './services/shared-admissions';
 import { type SharedCounter } from './services/shared-counter';
+import { createChunkMemory, type ChunkMemory } from './streaming/chunk-memory';
 import { createLocalStore } from './storage/local-store';
 import { type TrackStore } from './storage/track-store';
 
@@ -51,6 +52,7 @@ export interface Container {
   };
   readonly browserFields: BrowserFields;
   readonly watchSending: SendWatch;
+  readonly memory: ChunkMemory;
   /** milliseconds since 1970 */
   readonly clock: () => number;
   readonly createBoundary: () => string;
@@ -85,7 +87,8 @@ export async function createContainer(
   const { clock = Date.now, peers } = replacements;
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();
-  const store = replacements.store ?? createLocalStore(config.audioFilesDir);
+  const memory = createChunkMemory();
+  const store = replacements.store ?? createLocalStore(config.audioFilesDir, memory);
   const tracks = createKeptTracks({
     tracks: createTrackSource(store),
     hotBlocks: createHotBlocks({ maxBytes: config.hotCacheBytes }),
@@ -111,6 +114,7 @@ export async function createContainer(
       now: clock,
     }),
     quotas,
+    memory,
     browserFields: createBrowserFields(config.corsOrigin),
     watchSending: createSendWatch(config.sendTimeoutMs, createSendQueueReader()),
     clock,

@@ -64,7 +64,8 @@ export function createFastLane(container: Container, app: RequestListener): Requ
       ...browserFields.of(req.headers.origin),
       ...quotaFields,
     ];
-    deliver(res, plan, selected.track, context, commonFields).catch((error: unknown) => {
+    const delivery = { plan, source: selected.track, memory: container.memory, commonFields };
+    deliver(res, delivery, context).catch((error: unknown) => {
       for (let i = 0; i < commonFields.length; i += 2) {
         res.setHeader(commonFields[i] ?? '', commonFields[i + 1] ?? '');
       }

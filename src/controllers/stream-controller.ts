@@ -5,6 +5,7 @@ import { type RequestContext } from '../middleware/request-context';
 import { plannedDelivery } from '../middleware/select-track';
 import { describeError } from '../observability/logger';
 import { describeOriginal, type SelectedTrack } from '../services/track-source';
+import { type ChunkMemory } from '../streaming/chunk-memory';
 import { type ByteSource } from '../streaming/representation';
 import {
   planPrepared,
@@ -21,7 +22,7 @@ export function planStream(request: PlanRequest, selected: SelectedTrack): Respo
 }
 
 /** GET and HEAD /api/stream/:trackId, for a delivery that is planned and paid for. */
-export function createStreamController(): RequestHandler {
+export function createStreamController(memory: ChunkMemory): RequestHandler {
   return async (req, res) => {
     const { plan, selected } = plannedDelivery(req);
     if (plan.status === 412 || plan.status === 416) {
@@ -30,22 +31,27 @@ export function createStreamController(): RequestHandler {
         ? new AppError('precondition_failed', 'The track is not in the state that was asked for')
         : new AppError('range_not_satisfiable', 'The track has none of these bytes');
     }
-    await deliver(res, plan, selected.track, req.context);
+    await deliver(res, { plan, source: selected.track, memory }, req.context);
   };
+}
+
+export interface DeliveryOptions {
+  readonly plan: ResponsePlan;
+  readonly source: ByteSource;
+  readonly memory: ChunkMemory;
+  /** names and values in turn, where they are not set on the response */
+  readonly commonFields?: readonly string[];
 }
 
 /**
  * Sends what was planned; the context learns how far it came.
  *
- * @param commonFields names and values in turn, where they are not set on the response
  * @throws AppError `track_unavailable` while another answer can still be given
  */
 export async function deliver(
   res: ServerResponse,
-  plan: ResponsePlan,
-  source: ByteSource,
+  { plan, source, memory, commonFields }: DeliveryOptions,
   context: RequestContext,
-  commonFields?: readonly string[],
 ): Promise<void> {
   const { entry } = context;
   entry.bytesSent = 0;
@@ -53,6 +59,7 @@ export async function deliver(
     get signal() {
       return context.signal;
     },
+    memory,
     ...(commonFields ? { commonFields } : {}),
     onFirstByte: () => {
       context.markFirstByte();

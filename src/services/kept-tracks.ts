@@ -1,7 +1,6 @@
 import { isNativeError } from 'node:util/types';
 import { LRUCache } from 'lru-cache';
 import { type OpenedTrack } from '../storage/track-store';
-import { type ByteRange } from '../streaming/byte-range';
 import { prepareRepresentation, type PreparedRepresentation } from '../streaming/response-plan';
 import { type HotBlocks, type TrackBlocks } from './hot-blocks';
 import { describeOriginal, type SelectedTrack, type TrackSource } from './track-source';
@@ -221,8 +220,8 @@ class LentTrack implements OpenedTrack {
     this.readNow = entry.blocks.readNow;
   }
 
-  read(range: ByteRange, signal?: AbortSignal): ReturnType<OpenedTrack['read']> {
-    return this.entry.selected.track.read(range, signal);
+  read(...args: Parameters<OpenedTrack['read']>): ReturnType<OpenedTrack['read']> {
+    return this.entry.selected.track.read(...args);
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { join, sep } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { AppError } from '../errors';
 import { openLocalTrack, type LocalFile } from './local-track';
-import { createReadBuffers } from './read-buffers';
+import { createChunkMemory, type ChunkMemory } from '../streaming/chunk-memory';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
 
@@ -32,9 +32,12 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', '
  * costs the same in every library, and what appears or vanishes meanwhile is seen at once.
  *
  * @param root the library; it may be missing and appear later
+ * @param memory that small ranges are read into
  */
-export function createLocalStore(root: string): TrackStore {
-  const buffers = createReadBuffers();
+export function createLocalStore(
+  root: string,
+  memory: ChunkMemory = createChunkMemory(),
+): TrackStore {
   const openFile = async (
     path: string,
     isCurrent: LocalFile['isCurrent'],
@@ -44,7 +47,7 @@ export function createLocalStore(root: string): TrackStore {
     try {
       const stats = await handle.stat({ bigint: true });
       if (stats.isFile() && (await liesWithin(root, handle, path))) {
-        return openLocalTrack({ handle, path, stats, isCurrent, buffers });
+        return openLocalTrack({ handle, path, stats, isCurrent, memory });
       }
     } catch (error) {
       await handle.close();

@@ -2,8 +2,8 @@ import { createReadStream, open, read, type BigIntStats, type ReadStream } from 
 import { type FileHandle } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { lengthOf, type ByteRange } from '../streaming/byte-range';
-import { type BytesInMemory } from '../streaming/representation';
-import { type ReadBuffers } from './read-buffers';
+import { type BytesInMemory, type ReadInto } from '../streaming/representation';
+import { type ChunkMemory } from '../streaming/chunk-memory';
 import { type OpenedTrack } from './track-store';
 
 export interface LocalFile {
@@ -13,20 +13,14 @@ export interface LocalFile {
   readonly stats: BigIntStats;
   /** whether the track is still the file in this state */
   readonly isCurrent: (stats: BigIntStats) => Promise<boolean>;
-  readonly buffers: ReadBuffers;
+  readonly memory: ChunkMemory;
 }
 
 /**
  * A file as a track. The handle is ours: slices read from it by position and leave it open, so any
  * number of them can follow each other.
  */
-export function openLocalTrack({
-  handle,
-  path,
-  stats,
-  isCurrent,
-  buffers,
-}: LocalFile): OpenedTrack {
+export function openLocalTrack({ handle, path, stats, isCurrent, memory }: LocalFile): OpenedTrack {
   const reading = new Set<ReadStream>();
   const atOnce = new Set<Promise<BytesInMemory>>();
   let closing: Promise<void> | undefined;
@@ -43,11 +37,13 @@ export function openLocalTrack({
     sizeBytes: Number(stats.size),
     mtimeNs: stats.mtimeNs,
 
-    read({ firstPos, lastPos }, signal) {
+    read({ firstPos, lastPos }, signal, into) {
       if (closing) throw new Error('the track is closed');
       const stream = createReadStream(path, {
         fd: handle.fd,
-        fs: { open, read, close: keepOpen },
+        // one byte: that much memory of its own it takes for each chunk that is read into ours
+        ...(into ? { highWaterMark: 1 } : {}),
+        fs: { open, read: into ? createReadInto(into, lastPos) : read, close: keepOpen },
         start: firstPos,
         end: lastPos,
         ...(signal ? { signal } : {}),
@@ -59,7 +55,7 @@ export function openLocalTrack({
 
     readAtOnce(range) {
       if (closing) throw new Error('the track is closed');
-      const bytes = readFully(handle.fd, range, buffers).finally(() => atOnce.delete(bytes));
+      const bytes = readFully(handle.fd, range, memory).finally(() => atOnce.delete(bytes));
       atOnce.add(bytes);
       return bytes;
     },
@@ -70,6 +66,32 @@ export function openLocalTrack({
       closing ??= closeAll();
       return closing;
     },
+  };
+}
+
+type ReadDone = (error: Error | null, bytesRead: number, buffer: Buffer) => void;
+
+/** What a stream reads with: into memory that is used again, and as much of it as there is. */
+function createReadInto(into: ReadInto, lastPos: number) {
+  return (
+    fd: number,
+    own: Buffer,
+    _offset: number,
+    _length: number,
+    position: number,
+    done: ReadDone,
+  ): void => {
+    into().then(
+      (buffer) => {
+        const length = Math.min(buffer.length, lastPos - position + 1);
+        read(fd, buffer, 0, length, position, (error, bytesRead) => {
+          done(error, bytesRead, buffer.subarray(0, bytesRead));
+        });
+      },
+      (error: unknown) => {
+        done(error as Error, 0, own);
+      },
+    );
   };
 }
 
@@ -87,15 +109,15 @@ function endReading(stream: ReadStream): Promise<void> {
 }
 
 /** Past FileHandle and its promises: small ranges come by the thousand. */
-function readFully(fd: number, range: ByteRange, buffers: ReadBuffers): Promise<BytesInMemory> {
+function readFully(fd: number, range: ByteRange, memory: ChunkMemory): Promise<BytesInMemory> {
   const wanted = lengthOf(range);
-  const buffer = buffers.take(wanted);
+  const buffer = memory.take(wanted);
   return new Promise((resolve, reject) => {
     const readOn = (filled: number): void => {
       read(fd, buffer, filled, wanted - filled, range.firstPos + filled, (error, count) => {
         const total = filled + count;
         if (error) {
-          buffers.giveBack(buffer);
+          memory.giveBack(buffer);
           reject(error);
         } else if (count > 0 && total < wanted) {
           readOn(total);
@@ -103,7 +125,7 @@ function readFully(fd: number, range: ByteRange, buffers: ReadBuffers): Promise<
           resolve({
             pieces: [buffer.subarray(0, total)],
             release() {
-              buffers.giveBack(buffer);
+              memory.giveBack(buffer);
             },
           });
         }

@@ -1,6 +1,6 @@
 import { type Readable } from 'node:stream';
 import { type ByteRange } from '../streaming/byte-range';
-import { type BytesInMemory } from '../streaming/representation';
+import { type BytesInMemory, type ReadInto } from '../streaming/representation';
 
 /** A track that is open: everything said about it comes from one handle, so it cannot change sides. */
 export interface OpenedTrack {
@@ -16,8 +16,9 @@ export interface OpenedTrack {
    *
    * @param range both ends inclusive, within `sizeBytes`
    * @param signal ends the reading early; the stream is then destroyed with an AbortError
+   * @param into memory for each chunk, where the reader wants to use it again
    */
-  read(range: ByteRange, signal?: AbortSignal): Readable;
+  read(range: ByteRange, signal?: AbortSignal, into?: ReadInto): Readable;
   /**
    * The same bytes at once, for ranges that fit one read; absent where a store cannot do that for
    * less than a stream.

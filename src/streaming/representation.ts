@@ -20,9 +20,15 @@ export interface BytesInMemory {
   release(): void;
 }
 
+/**
+ * Memory for the next chunk, when the reader may go on; a source that has memory of its own need not
+ * ask. The reader must not be ahead by more than it is given.
+ */
+export type ReadInto = () => Promise<Buffer>;
+
 /** Where the bytes come from; fewer than asked for means that they are gone. */
 export interface ByteSource {
-  read(range: ByteRange, signal?: AbortSignal): Readable;
+  read(range: ByteRange, signal?: AbortSignal, into?: ReadInto): Readable;
   /** for ranges that fit one read; absent where a stream costs no more */
   readonly readAtOnce?: (range: ByteRange) => Promise<BytesInMemory>;
   /** what is in memory already, or undefined */

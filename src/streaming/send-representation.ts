@@ -2,6 +2,7 @@ import { type ServerResponse } from 'node:http';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lengthOf } from './byte-range';
+import { type ChunkLoan, type ChunkMemory } from './chunk-memory';
 import { type ByteSource, type BytesInMemory } from './representation';
 import { type ResponsePlan, type Segment } from './response-plan';
 
@@ -17,6 +18,8 @@ export interface SendOptions {
   readonly commonFields?: readonly string[];
   /** aborted when the client leaves */
   readonly signal: AbortSignal;
+  /** what slices are read into; without it each chunk has memory of its own */
+  readonly memory?: ChunkMemory;
   /** called once, when the header section goes out */
   readonly onFirstByte?: () => void;
   /** called with the bytes of content that the socket has taken over, as they go */
@@ -49,7 +52,17 @@ export async function sendRepresentation(
     if (known) return sendAtOnce(res, plan, known, options);
     if (source.readAtOnce) return readAndSend(res, plan, source.readAtOnce(only.range), options);
   }
-  const { signal, onFirstByte, onSent } = options;
+  return sendSegments(res, plan, source, options);
+}
+
+async function sendSegments(
+  res: ServerResponse,
+  plan: ResponsePlan,
+  source: ByteSource,
+  options: SendOptions,
+): Promise<SendOutcome> {
+  const { signal, memory, onFirstByte, onSent } = options;
+  const loan = memory?.lend({ connection: res.req.socket, lengthBytes: plan.contentLength });
   const begin = (): void => {
     if (res.headersSent) return;
     writeHead(res, plan, options);
@@ -59,6 +72,7 @@ export async function sendRepresentation(
   const forward = (chunk: Buffer, done: (error?: Error | null) => void): void => {
     begin();
     res.write(chunk, (error) => {
+      loan?.taken(chunk);
       if (error) isSocketLost = true;
       else onSent?.(chunk.length);
       done(error);
@@ -67,12 +81,13 @@ export async function sendRepresentation(
 
   for (const segment of plan.segments) {
     try {
-      const sentBytes = await sendSegment(segment, source, forward, signal);
+      const sentBytes = await sendSegment(segment, { source, forward, signal, loan });
       if (sentBytes < segmentLength(segment)) return { kind: 'short-read' };
     } catch (error) {
       // both sides end in the same errors; these two tell which of them went first, and a failed
       // write can be ahead of the signal
       const hasClientLeft = signal.aborted || isSocketLost;
+      loan?.close();
       return hasClientLeft ? { kind: 'client-left' } : { kind: 'read-failed', error };
     }
   }
@@ -138,12 +153,17 @@ function writeHead(
   res.writeHead(status, list);
 }
 
+interface Sending {
+  readonly source: ByteSource;
+  readonly forward: (chunk: Buffer, done: (error?: Error | null) => void) => void;
+  readonly signal: AbortSignal;
+  readonly loan: ChunkLoan | undefined;
+}
+
 /** @returns bytes that the socket has taken over */
 async function sendSegment(
   segment: Segment,
-  source: ByteSource,
-  forward: (chunk: Buffer, done: (error?: Error | null) => void) => void,
-  signal: AbortSignal,
+  { source, forward, signal, loan }: Sending,
 ): Promise<number> {
   let sentBytes = 0;
   const sink = new Writable({
@@ -157,7 +177,7 @@ async function sendSegment(
   });
   const bytes =
     segment.kind === 'slice'
-      ? source.read(segment.range, signal)
+      ? source.read(segment.range, signal, loan && (() => loan.next()))
       : Readable.from([Buffer.from(segment.text)]);
   await pipeline(bytes, sink, { signal });
   return sentBytes;
