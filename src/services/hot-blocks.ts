@@ -7,9 +7,9 @@ export type ReadRange = (range: ByteRange) => Promise<BytesInMemory>;
 /** The blocks of one state of one track. */
 export interface TrackBlocks {
   /** The bytes, when all of them are in memory. */
-  readonly readNow: (range: ByteRange) => BytesInMemory | undefined;
-  /** The bytes from the file; blocks that are asked for much are read into memory beside. */
-  readonly read: ReadRange;
+  readNow(range: ByteRange): BytesInMemory | undefined;
+  /** Counts a range that was not in memory; what is asked for much is read into it. */
+  note(range: ByteRange): void;
   /** Forgets them all. */
   clear(): void;
 }
@@ -28,6 +28,8 @@ export interface HotBlocksOptions {
 
 /** Large enough that a range of 64 KiB mostly lies in one of them, small enough for one read. */
 const BLOCK_BYTES = 262_144;
+/** Longer ranges are no seek of many at once, and would fill the memory with what few ask for. */
+const LONGEST_BYTES = 1_048_576;
 /** So many requests within {@link WINDOW_MS} make a block worth reading whole. */
 const WORTHY = 3;
 const WINDOW_MS = 1_000;
@@ -104,6 +106,7 @@ export function createHotBlocks({
 
     return {
       readNow(range) {
+        if (lengthOf(range) > LONGEST_BYTES) return undefined;
         const pieces: Uint8Array[] = [];
         for (const index of indexesOf(range)) {
           const block = blocks[index];
@@ -118,9 +121,9 @@ export function createHotBlocks({
         }
         return { pieces, release: () => undefined };
       },
-      read(range) {
-        if (maxBytes > 0) for (const index of indexesOf(range)) loadBeside(index);
-        return read(range);
+      note(range) {
+        if (maxBytes === 0 || lengthOf(range) > LONGEST_BYTES) return;
+        for (const index of indexesOf(range)) loadBeside(index);
       },
       clear() {
         isCleared = true;
@@ -136,11 +139,11 @@ function createBlock(from: number): Block {
   return { bytes: undefined, isLoading: false, requests: 0, requestsBefore: 0, from };
 }
 
-/** The blocks that a range touches: one or two. */
+/** The blocks that a range touches. */
 function indexesOf({ firstPos, lastPos }: ByteRange): readonly number[] {
   const first = Math.floor(firstPos / BLOCK_BYTES);
   const last = Math.floor(lastPos / BLOCK_BYTES);
-  return first === last ? [first] : [first, last];
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
 function count(block: Block, time: number): void {

@@ -1,6 +1,8 @@
 import { isNativeError } from 'node:util/types';
 import { LRUCache } from 'lru-cache';
 import { type OpenedTrack } from '../storage/track-store';
+import { lengthOf, type ByteRange } from '../streaming/byte-range';
+import { type BytesInMemory } from '../streaming/representation';
 import { prepareRepresentation, type PreparedRepresentation } from '../streaming/response-plan';
 import { type HotBlocks, type TrackBlocks } from './hot-blocks';
 import { describeOriginal, type SelectedTrack, type TrackSource } from './track-source';
@@ -59,7 +61,14 @@ export function createKeptTracks({
 }: KeptTracksOptions): KeptTracks {
   const kept = new Map<string, Kept>();
   const isCrowded = createCrowdCounter(now);
+  const longAnswers: LongAnswers = { out: 0 };
   let sweepTimer: NodeJS.Timeout | undefined;
+
+  const lend = (entry: Kept): SelectedTrack => {
+    entry.users += 1;
+    entry.wasUsed = true;
+    return { ...entry.selected, track: new LentTrack(entry, longAnswers) };
+  };
 
   const isFresh = (entry: Kept): boolean => now() - entry.seenAt < MAX_UNSEEN_MS;
 
@@ -193,10 +202,13 @@ function createEntry(
   };
 }
 
-function lend(entry: Kept): SelectedTrack {
-  entry.users += 1;
-  entry.wasUsed = true;
-  return { ...entry.selected, track: new LentTrack(entry) };
+/** Long answers from memory that may be out at once: whoever does not take them holds their blocks. */
+const MAX_LONG_OUT = 32;
+const LONG_BYTES = 131_072;
+
+/** How many of them are out. */
+interface LongAnswers {
+  out: number;
 }
 
 /** A kept track in the hands of one request. */
@@ -205,28 +217,48 @@ class LentTrack implements OpenedTrack {
   readonly extension: string;
   readonly sizeBytes: number;
   readonly mtimeNs: bigint;
-  readonly readAtOnce?: TrackBlocks['read'];
-  readonly readNow?: TrackBlocks['readNow'];
+  readonly readAtOnce?: NonNullable<OpenedTrack['readAtOnce']>;
   private isReturned = false;
+  private longOut = 0;
 
-  constructor(private readonly entry: Kept) {
+  constructor(
+    private readonly entry: Kept,
+    private readonly longAnswers: LongAnswers,
+  ) {
     const { track } = entry.selected;
     this.fileName = track.fileName;
     this.extension = track.extension;
     this.sizeBytes = track.sizeBytes;
     this.mtimeNs = track.mtimeNs;
-    if (!entry.blocks) return;
-    this.readAtOnce = entry.blocks.read;
-    this.readNow = entry.blocks.readNow;
+    const { readAtOnce } = track;
+    if (!readAtOnce) return;
+    this.readAtOnce = (range) => {
+      entry.blocks?.note(range);
+      return readAtOnce(range);
+    };
   }
 
   read(...args: Parameters<OpenedTrack['read']>): ReturnType<OpenedTrack['read']> {
+    const [range] = args;
+    this.entry.blocks?.note(range);
     return this.entry.selected.track.read(...args);
+  }
+
+  readNow(range: ByteRange): BytesInMemory | undefined {
+    const isLong = lengthOf(range) > LONG_BYTES;
+    if (isLong && this.longAnswers.out >= MAX_LONG_OUT) return undefined;
+    const bytes = this.entry.blocks?.readNow(range);
+    if (bytes && isLong) {
+      this.longAnswers.out += 1;
+      this.longOut += 1;
+    }
+    return bytes;
   }
 
   async close(): Promise<void> {
     if (this.isReturned) return;
     this.isReturned = true;
+    this.longAnswers.out -= this.longOut;
     this.entry.users -= 1;
     if (this.entry.isDropped && this.entry.users === 0) await this.entry.selected.track.close();
   }

@@ -25,7 +25,7 @@ export interface OpenedTrack {
    */
   readonly readAtOnce?: (range: ByteRange) => Promise<BytesInMemory>;
   /** What of them is in memory already, or undefined. */
-  readonly readNow?: (range: ByteRange) => BytesInMemory | undefined;
+  readNow?(range: ByteRange): BytesInMemory | undefined;
   /**
    * Whether opening the id again would lead to this very file in this very state; never fails.
    * Absent where a store cannot tell for less than opening costs: its tracks are not kept.

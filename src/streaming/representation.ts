@@ -31,6 +31,6 @@ export interface ByteSource {
   read(range: ByteRange, signal?: AbortSignal, into?: ReadInto): Readable;
   /** for ranges that fit one read; absent where a stream costs no more */
   readonly readAtOnce?: (range: ByteRange) => Promise<BytesInMemory>;
-  /** what is in memory already, or undefined */
-  readonly readNow?: (range: ByteRange) => BytesInMemory | undefined;
+  /** what is in memory already, be it long or short; or undefined */
+  readNow?(range: ByteRange): BytesInMemory | undefined;
 }

@@ -43,14 +43,12 @@ export async function sendRepresentation(
   options: SendOptions,
 ): Promise<SendOutcome> {
   const [only] = plan.segments;
-  if (
-    plan.segments.length === 1 &&
-    only?.kind === 'slice' &&
-    plan.contentLength <= ONE_READ_BYTES
-  ) {
+  if (plan.segments.length === 1 && only?.kind === 'slice') {
     const known = source.readNow?.(only.range);
     if (known) return sendAtOnce(res, plan, known, options);
-    if (source.readAtOnce) return readAndSend(res, plan, source.readAtOnce(only.range), options);
+    if (source.readAtOnce && plan.contentLength <= ONE_READ_BYTES) {
+      return readAndSend(res, plan, source.readAtOnce(only.range), options);
+    }
   }
   return sendSegments(res, plan, source, options);
 }
