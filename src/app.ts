@@ -72,7 +72,7 @@ function createApp(container: Container): Express {
       metadata: {
         select: createSelectTrack({ ...selection, plan: planMetadata }),
         limit: createMetadataLimit(quotas.openings),
-        send: createMetadataController(metadata),
+        send: createMetadataController(metadata, container.readyMetadata),
       },
     }),
   );

@@ -23,6 +23,7 @@ import { createQuotaStore } from './services/quota-store';
 import { createRedisCounter } from './services/redis-counter';
 import { createSettledStore, type SettledStore } from './services/settled-store';
 import { AUTH_FAILURES_PREFIX, CONTINUATIONS_PREFIX, OPENINGS_PREFIX } from './services/redis-keys';
+import { createReadyMetadata, type ReadyMetadata } from './services/ready-metadata';
 import { createRememberedTokens, type RememberedTokens } from './services/remembered-tokens';
 import { createTokenVerifier } from './services/token-verifier';
 import { createHotBlocks } from './services/hot-blocks';
@@ -43,6 +44,7 @@ export interface Container {
   readonly redis: RedisGateway;
   readonly tracks: KeptTracks;
   readonly metadata: MetadataService;
+  readonly readyMetadata: ReadyMetadata;
   readonly tokens: RememberedTokens;
   readonly admissions: Admissions;
   readonly quotas: {
@@ -101,6 +103,7 @@ export async function createContainer(
     requestLog,
     redis,
     tracks,
+    readyMetadata: createReadyMetadata(),
     metadata: createCachedMetadata({
       metadata: createMetadataService({ tagReader }),
       redis,

@@ -1,61 +1,96 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type Container } from './container';
+import { planContent, planMetadata } from './controllers/metadata-controller';
 import { deliver, planStream } from './controllers/stream-controller';
+import { setFields } from './middleware/browser-fields';
 import { findFault } from './middleware/check-request';
 import { answerError } from './middleware/error-handler';
 import { exchangeOf } from './middleware/exchange';
+import { type FastQuota } from './middleware/rate-limit';
 import { announcesContent } from './middleware/refuse-content';
 import { beginRequest } from './middleware/request-context';
 import { subjectKey } from './services/redis-keys';
 import { type SelectedTrack } from './services/track-source';
+import { createMemorySource } from './streaming/memory-source';
+import { type ByteSource } from './streaming/representation';
 import { countFieldLines, readRequestFields } from './streaming/request-fields';
+import { type ResponsePlan } from './streaming/response-plan';
 
-/** An original, by an address without query; a nested id comes percent-encoded. */
-const PLAIN_TARGET = /^\/api\/stream\/([^/?#]+)$/;
+/** Addresses without query; a nested id comes percent-encoded. */
+const PLAIN_TARGET = /^\/api\/stream\/([^/?#]+)(\/metadata)?$/;
 const ROUTE = '/api/stream/:trackId';
-const BEARER = 'Bearer ';
 
 interface PlainRequest {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly trackId: string;
+  readonly isMetadata: boolean;
   readonly subject: string;
 }
 
+/** What a plain request comes to, before anything is counted or sent. */
+interface Decision {
+  readonly plan: ResponsePlan;
+  readonly source: ByteSource;
+  /** absent for what costs nothing */
+  readonly quota?: FastQuota;
+}
+
 /**
- * A lane in front of the app for the one request that matters most: GET of an original, by a token
- * that was verified before, of a track its subject is admitted to.
+ * A lane in front of the app for the requests that matter most: GET of an original, or of metadata
+ * that is ready, by a token that was verified before and, for an original, of a track its subject is
+ * admitted to.
  *
  * It decides nothing by itself: the same functions as in the app plan, count, log and send, without
  * the way through the framework, which costs more than all of them. Whatever is not plain, or asks
  * for an error, goes through the app, untouched.
  */
 export function createFastLane(container: Container, app: RequestListener): RequestListener {
-  const { tokens, admissions, tracks, quotas, browserFields, clock, createBoundary } = container;
+  const { tokens, admissions, tracks, quotas, browserFields, clock, createBoundary, memory } =
+    container;
 
   const readPlain = (req: IncomingMessage, res: ServerResponse): PlainRequest | undefined => {
     if (req.method !== 'GET') return undefined;
-    const trackId = readTrackId(req.url ?? '');
+    const [, name, metadata] = PLAIN_TARGET.exec(req.url ?? '') ?? [];
+    const trackId = name?.includes('%') ? decodeName(name) : name;
     const token = readToken(req);
     if (trackId === undefined || token === undefined) return undefined;
     if (findFault(req) || announcesContent(req.headers)) return undefined;
     const subject = tokens.recall(token)?.subject;
-    if (subject === undefined || !admissions.renewNow(subject, trackId)) return undefined;
-    return { req, res, trackId, subject };
+    if (subject === undefined) return undefined;
+    const isMetadata = metadata !== undefined;
+    if (!isMetadata && !admissions.renewNow(subject, trackId)) return undefined;
+    return { req, res, trackId, isMetadata, subject };
   };
 
-  /** @returns whether the request was plain to its end and is being answered */
-  const answer = (plain: PlainRequest, selected: SelectedTrack): boolean => {
-    const { req, res, trackId, subject } = plain;
+  const decide = (
+    { req, isMetadata }: PlainRequest,
+    selected: SelectedTrack,
+  ): Decision | undefined => {
     const fields = readRequestFields(req.rawHeaders);
-    const plan = planStream({ method: 'GET', fields, now: clock(), createBoundary }, selected);
-    if (plan.status >= 400) return false;
-    const quotaFields =
-      plan.status === 304 ? [] : quotas.continuations.tryCount(subjectKey(subject));
+    const request = { method: 'GET', fields, now: clock(), createBoundary } as const;
+    const plan = isMetadata ? planMetadata(request, selected) : planStream(request, selected);
+    if (plan.status >= 400) return undefined;
+    if (plan.status === 304) return { plan, source: selected.track };
+    if (!isMetadata) return { plan, source: selected.track, quota: quotas.continuations };
+    const content = container.readyMetadata.get(selected);
+    if (!content) return undefined;
+    const source = createMemorySource(content);
+    return { plan: planContent(plan, content), source, quota: quotas.openings };
+  };
+
+  /** @returns false when the app has to answer */
+  const answer = (plain: PlainRequest, selected: SelectedTrack): boolean => {
+    const { req, res, trackId, isMetadata, subject } = plain;
+    const decision = decide(plain, selected);
+    if (!decision) return false;
+    const { plan, source, quota } = decision;
+    const quotaFields = quota ? quota.tryCount(subjectKey(subject)) : [];
     if (!quotaFields) return false;
 
     const context = beginRequest(container, req, res, 'info');
-    Object.assign(context.entry, { route: ROUTE, track: trackId, subject });
+    const route = isMetadata ? `${ROUTE}/metadata` : ROUTE;
+    Object.assign(context.entry, { route, track: trackId, subject });
     exchangeOf(req, res).onOver(() => void selected.track.close());
     container.watchSending(res, context);
     const commonFields = [
@@ -64,11 +99,8 @@ export function createFastLane(container: Container, app: RequestListener): Requ
       ...browserFields.of(req.headers.origin),
       ...quotaFields,
     ];
-    const delivery = { plan, source: selected.track, memory: container.memory, commonFields };
-    deliver(res, delivery, context).catch((error: unknown) => {
-      for (let i = 0; i < commonFields.length; i += 2) {
-        res.setHeader(commonFields[i] ?? '', commonFields[i + 1] ?? '');
-      }
+    deliver(res, { plan, source, memory, commonFields }, context).catch((error: unknown) => {
+      setFields(res, commonFields);
       answerError(error, context, res);
     });
     return true;
@@ -102,20 +134,15 @@ export function createFastLane(container: Container, app: RequestListener): Requ
   };
 }
 
-function readTrackId(url: string): string | undefined {
-  const id = PLAIN_TARGET.exec(url)?.[1];
-  if (!id?.includes('%')) return id;
+function decodeName(name: string): string | undefined {
   try {
-    return decodeURIComponent(id);
+    return decodeURIComponent(name);
   } catch {
     return undefined;
   }
 }
 
 function readToken({ headers, rawHeaders }: IncomingMessage): string | undefined {
-  const { authorization } = headers;
-  if (!authorization?.startsWith(BEARER)) return undefined;
-  return countFieldLines(rawHeaders, 'authorization') === 1
-    ? authorization.slice(BEARER.length)
-    : undefined;
+  const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+  return countFieldLines(rawHeaders, 'authorization') === 1 ? token : undefined;
 }

@@ -81,12 +81,15 @@ export function createBrowserFields(origins: '*' | readonly string[]): BrowserFi
         write(req, res, next);
         return;
       }
-      const fields = of(req.headers.origin);
-      for (let i = 0; i < fields.length; i += 2)
-        res.setHeader(fields[i] ?? '', fields[i + 1] ?? '');
+      setFields(res, of(req.headers.origin));
       next();
     },
   };
+}
+
+/** Sets fields on a response, one after the other. */
+export function setFields(res: ServerResponse, fields: FieldList): void {
+  for (let i = 0; i < fields.length; i += 2) res.setHeader(fields[i] ?? '', fields[i + 1] ?? '');
 }
 
 type FieldWriter = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;

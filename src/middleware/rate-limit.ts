@@ -7,7 +7,7 @@ import { AppError } from '../errors';
 import { type Admissions } from '../services/admissions';
 import { addressKey, subjectKey } from '../services/redis-keys';
 import { type SettledStore } from '../services/settled-store';
-import { type FieldList } from './browser-fields';
+import { setFields, type FieldList } from './browser-fields';
 import { STATUS_BY_CODE } from './error-handler';
 import { type Delivery } from './select-track';
 
@@ -64,7 +64,7 @@ export function createQuota<S extends Store>(options: QuotaOptions<S>): Quota {
       new Promise((resolve, reject) => {
         void limiter(req, res, (error?: unknown) => {
           const { rateLimit: told } = req as Request & { rateLimit?: RateLimitInfo };
-          if (told) setQuotaFields(res, formatFields(told.key, told));
+          if (told) setFields(res, formatFields(told.key, told));
           if (error === undefined) {
             resolve();
             return;
@@ -121,10 +121,6 @@ function createFieldFormatter({
     'RateLimit-Policy',
     policies.memo(key),
   ];
-}
-
-function setQuotaFields(res: Response, fields: FieldList): void {
-  for (let i = 0; i < fields.length; i += 2) res.setHeader(fields[i] ?? '', fields[i + 1] ?? '');
 }
 
 function secondsUntil(resetTime: Date | undefined, windowMs: number): number {

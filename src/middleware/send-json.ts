@@ -5,8 +5,15 @@ import { type ServerResponse } from 'node:http';
  * more, by rules of its own, and turn a planned 200 into a 304.
  */
 export function sendJson(res: ServerResponse, body: unknown): void {
-  const content = JSON.stringify(body);
-  res.setHeader('Content-Type', 'application/json; charset=utf-8');
-  res.setHeader('Content-Length', String(Buffer.byteLength(content)));
+  const content = Buffer.from(JSON.stringify(body));
+  for (const [name, value] of Object.entries(describeContent(content))) res.setHeader(name, value);
   res.end(content);
+}
+
+/** What HTTP says of JSON that is ready to be sent. */
+export function describeContent(content: Buffer): Readonly<Record<string, string>> {
+  return {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(content.length),
+  };
 }
