@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +27,8 @@ export interface ServiceProcess {
   /** settles when the process is over and its output has been read */
   readonly exit: Promise<Exit>;
   signal(name: NodeJS.Signals): void;
+  /** the channel to a script that was loaded before the service */
+  readonly channel: Pick<ChildProcess, 'send' | 'on' | 'off'>;
   /** Resolves with the first line, past or to come, that is wanted. */
   logged(wanted: string | ((line: LogLine) => boolean), timeoutMs?: number): Promise<LogLine>;
 }
@@ -34,6 +36,8 @@ export interface ServiceProcess {
 export interface StartOptions {
   /** working folder; an empty one unless told, so that no `.env` is read */
   readonly cwd?: string;
+  /** a script to load before the service, with a channel to talk to it */
+  readonly preload?: string;
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
@@ -79,6 +83,7 @@ export async function startService(
       return stderr.text;
     },
     exit,
+    channel: child,
     signal(name) {
       child.kill(name);
     },
@@ -133,17 +138,21 @@ export function countDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-function spawnService(env: Readonly<Record<string, string>>, { cwd }: StartOptions): Child {
+function spawnService(
+  env: Readonly<Record<string, string>>,
+  { cwd, preload }: StartOptions,
+): Child {
   if (!existsSync(ENTRY)) {
     throw new Error(
       'dist/index.js is missing: these suites test the built service, run npm run build',
     );
   }
-  const child = spawn(process.execPath, [ENTRY], {
+  const isPreloaded = preload !== undefined;
+  const child = spawn(process.execPath, [...(isPreloaded ? ['--require', preload] : []), ENTRY], {
     cwd: cwd ?? createTempFolder(),
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+    stdio: ['ignore', 'pipe', 'pipe', ...(isPreloaded ? (['ipc'] as const) : [])],
+  }) as Child; // its outputs are pipes, as told
   running.add(child);
   child.once('close', () => running.delete(child));
   return child;
