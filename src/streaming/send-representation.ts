@@ -46,8 +46,9 @@ export async function sendRepresentation(
   if (plan.segments.length === 1 && only?.kind === 'slice') {
     const known = source.readNow?.(only.range);
     if (known) return sendAtOnce(res, plan, known, options);
-    if (source.readAtOnce && plan.contentLength <= ONE_READ_BYTES) {
-      return readAndSend(res, plan, source.readAtOnce(only.range), options);
+    const { readAtOnce } = source;
+    if (readAtOnce && plan.contentLength <= ONE_READ_BYTES) {
+      return readAndSend(res, plan, () => readAtOnce(only.range), options);
     }
   }
   return sendSegments(res, plan, source, options);
@@ -98,13 +99,13 @@ async function sendSegments(
 async function readAndSend(
   res: ServerResponse,
   plan: ResponsePlan,
-  reading: Promise<BytesInMemory>,
+  read: () => Promise<BytesInMemory>,
   options: SendOptions,
 ): Promise<SendOutcome> {
   let bytes: BytesInMemory;
   const { signal } = options;
   try {
-    bytes = await reading;
+    bytes = await read(); // throws at once where the track was closed behind a client who left
   } catch (error) {
     return signal.aborted ? { kind: 'client-left' } : { kind: 'read-failed', error };
   }
