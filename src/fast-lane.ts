@@ -88,9 +88,9 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     const quotaFields = quota ? quota.tryCount(subjectKey(subject)) : [];
     if (!quotaFields) return false;
 
-    const context = beginRequest(container, req, res, 'info');
     const route = isMetadata ? `${ROUTE}/metadata` : ROUTE;
-    Object.assign(context.entry, { route, track: trackId, subject });
+    const known = { route, track: trackId, subject };
+    const context = beginRequest(container, req, res, { level: 'info', ...known });
     exchangeOf(req, res).onOver(() => void selected.track.close());
     container.watchSending(res, context);
     const commonFields = [

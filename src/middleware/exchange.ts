@@ -3,6 +3,8 @@ import { type Duplex } from 'node:stream';
 
 /** One request and its response, until the last byte or the loss of the connection. */
 export interface Exchange {
+  /** on the clock of `performance.now()` */
+  readonly startedAt: number;
   /** Calls back once; at once when it is over already. */
   onOver(listener: () => void): void;
 }
@@ -55,6 +57,7 @@ function begin(
   res: ServerResponse,
   isLost: boolean,
 ): Exchange {
+  const startedAt = performance.now();
   const listeners: (() => void)[] = [];
   let isOver = false;
   const end = (): void => {
@@ -68,6 +71,7 @@ function begin(
   res.once('close', end);
   if (isLost) end();
   return {
+    startedAt,
     onOver(listener) {
       if (isOver) listener();
       else listeners.push(listener);

@@ -34,6 +34,12 @@ interface LogEntry {
   cutReason?: CutReason;
 }
 
+/** What is known of a request when its context begins. */
+export interface RequestBeginning extends Pick<LogEntry, 'route' | 'track' | 'subject'> {
+  /** of the line for an answer that went well */
+  readonly level: 'info' | 'debug';
+}
+
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- the only way to extend Express' Request
   namespace Express {
@@ -61,28 +67,32 @@ export function createRequestContext(
   { level = 'info' }: { readonly level?: 'info' | 'debug' } = {},
 ): RequestHandler {
   return (req, res, next) => {
-    req.context = beginRequest(deps, req, res, level);
+    req.context = beginRequest(deps, req, res, { level });
     res.setHeader('X-Request-Id', req.context.id);
     next();
   };
 }
 
-/** Begins the context of a request; its line is written when the exchange is over. */
+/**
+ * Begins the context of a request; its line is written when the exchange is over: at once, with what
+ * is known by then, for a client that has left already.
+ */
 export function beginRequest(
   { logger, requestLog }: RequestContextDeps,
   req: IncomingMessage,
   res: ServerResponse,
-  level: 'info' | 'debug',
+  { level, ...known }: RequestBeginning,
 ): RequestContext {
-  const startedAt = performance.now();
+  const exchange = exchangeOf(req, res);
+  const { startedAt } = exchange;
   const { method = '', url = '' } = req; // a router changes the address
   let controller: AbortController | undefined;
   let hasLeft = false;
   const sent = req.headers['x-request-id'];
   const id = typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
-  const entry: LogEntry = { bytesSent: undefined };
+  const entry: LogEntry = { ...known, bytesSent: undefined };
 
-  exchangeOf(req, res).onOver(() => {
+  exchange.onOver(() => {
     const isComplete = res.writableFinished;
     if (!isComplete) {
       hasLeft = true;
