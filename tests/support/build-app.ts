@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type Server } from 'node:http';
+import { type RequestListener, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createRequestListener } from '../../src/app';
@@ -22,6 +22,7 @@ export interface TestApp {
 export async function startApp(
   env: Readonly<Record<string, string>> = {},
   replacements: Replacements = {},
+  createListener: (container: Container) => RequestListener = createRequestListener,
 ): Promise<TestApp> {
   const config = parseConfig({
     JWT_SECRET: TEST_SECRET,
@@ -41,7 +42,7 @@ export async function startApp(
   });
   const logs = createLogs({ level: 'debug', format: 'json', stream: lines, maxWaitMs: 0 });
   const container = await createContainer(config, logs, replacements);
-  const { server } = createHttpServer(createRequestListener(container), container);
+  const { server } = createHttpServer(createListener(container), container);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
