@@ -24,12 +24,12 @@ class FakeSource implements TrackSource {
   /** ids of the tracks that are open */
   readonly open: string[] = [];
   /** thrown by the next ones to open */
-  readonly failures: unknown[] = [];
+  readonly failures: Error[] = [];
   onLook: () => Promise<void> = () => Promise.resolve();
 
   select(id: string): Promise<SelectedTrack> {
     const failure = this.failures.shift();
-    if (failure !== undefined) return Promise.reject(failure as Error);
+    if (failure !== undefined) return Promise.reject(failure);
     this.opened += 1;
     this.open.push(id);
     const { revision } = this;
