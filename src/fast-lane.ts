@@ -10,6 +10,7 @@ import { type FastQuota } from './middleware/rate-limit';
 import { announcesContent } from './middleware/refuse-content';
 import { beginRequest } from './middleware/request-context';
 import { subjectKey } from './services/redis-keys';
+import { describeError } from './observability/logger';
 import { type SelectedTrack } from './services/track-source';
 import { createMemorySource } from './streaming/memory-source';
 import { type ByteSource } from './streaming/representation';
@@ -100,37 +101,36 @@ export function createFastLane(container: Container, app: RequestListener): Requ
       ...quotaFields,
     ];
     deliver(res, { plan, source, memory, commonFields }, context).catch((error: unknown) => {
-      setFields(res, commonFields);
+      if (!res.headersSent) setFields(res, commonFields);
       answerError(error, context, res);
     });
     return true;
   };
 
   const pass = (plain: PlainRequest, selected: SelectedTrack): void => {
-    if (answer(plain, selected)) return;
+    try {
+      if (answer(plain, selected)) return;
+    } catch (error) {
+      container.logger.error('fast lane', { error: describeError(error) });
+    }
     void selected.track.close();
     app(plain.req, plain.res);
   };
 
   return (req, res) => {
     const plain = readPlain(req, res);
-    if (!plain) {
-      app(req, res);
-      return;
-    }
-    const selected = tracks.selectNow(plain.trackId);
-    if (selected) {
-      pass(plain, selected);
-      return;
-    }
-    tracks.select(plain.trackId).then(
-      (opened) => {
-        pass(plain, opened);
-      },
-      () => {
-        app(req, res); // which meets the same failure, and answers it
-      },
-    );
+    const selected = plain && tracks.selectNow(plain.trackId);
+    if (!plain || (plain.isMetadata && !selected)) app(req, res);
+    else if (selected) pass(plain, selected);
+    else
+      tracks.select(plain.trackId).then(
+        (opened) => {
+          pass(plain, opened);
+        },
+        () => {
+          app(req, res); // which meets the same failure, and answers it
+        },
+      );
   };
 }
 

@@ -55,6 +55,7 @@ export async function deliver(
 ): Promise<void> {
   const { entry } = context;
   entry.bytesSent = 0;
+  entry.bytesDue = plan.contentLength;
   const outcome = await sendRepresentation(res, plan, source, {
     get signal() {
       return context.signal;

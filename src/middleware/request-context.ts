@@ -29,6 +29,8 @@ interface LogEntry {
   subject?: string;
   /** content bytes taken over by the socket; undefined until a controller counts them */
   bytesSent: number | undefined;
+  /** content bytes of the whole answer, where they are counted */
+  bytesDue?: number;
   /** milliseconds since the request was read, when the header section went out */
   firstByteMs?: number;
   cutReason?: CutReason;
@@ -93,7 +95,11 @@ export function beginRequest(
   const entry: LogEntry = { ...known, bytesSent: undefined };
 
   exchange.onOver(() => {
-    const isComplete = res.writableFinished;
+    // a response counts as finished even when its last write failed
+    const isComplete =
+      res.writableFinished &&
+      entry.cutReason === undefined &&
+      (entry.bytesDue === undefined || entry.bytesSent === entry.bytesDue);
     if (!isComplete) {
       hasLeft = true;
       controller?.abort();
@@ -110,7 +116,7 @@ export function beginRequest(
       firstByteMs: roundMs(entry.firstByteMs ?? durationMs),
       durationMs: roundMs(durationMs),
       outcome: isComplete ? 'complete' : entry.cutReason ? 'cut-by-server' : 'client-left',
-      ...(entry.cutReason && !isComplete ? { cutReason: entry.cutReason } : {}),
+      ...(entry.cutReason ? { cutReason: entry.cutReason } : {}),
       subject: entry.subject ?? null,
     });
   });

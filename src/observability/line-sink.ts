@@ -26,11 +26,20 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
   let isWriting = false;
   let timer: NodeJS.Timeout | undefined;
   const flushed: (() => void)[] = [];
+  let isLost = false;
+  // nobody reads any more: the music goes on without its log
+  output.on('error', () => {
+    isLost = true;
+    batches.length = 0;
+    isWriting = false;
+    writeNext();
+  });
 
   const writeNext = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (isWriting) return;
+    if (isLost) batches.length = 0;
     const batch = batches.shift();
     if (batch === undefined) {
       for (const resolve of flushed.splice(0)) resolve();

@@ -1,11 +1,8 @@
 import { isNativeError } from 'node:util/types';
 import { LRUCache } from 'lru-cache';
-import { type OpenedTrack } from '../storage/track-store';
-import { lengthOf, type ByteRange } from '../streaming/byte-range';
-import { type BytesInMemory } from '../streaming/representation';
-import { prepareRepresentation, type PreparedRepresentation } from '../streaming/response-plan';
-import { type HotBlocks, type TrackBlocks } from './hot-blocks';
-import { describeOriginal, type SelectedTrack, type TrackSource } from './track-source';
+import { type HotBlocks } from './hot-blocks';
+import { createEntry, LentTrack, type Kept, type LongAnswers } from './kept-track';
+import { type SelectedTrack, type TrackSource } from './track-source';
 
 /** A source whose tracks stay open while many ask for them. */
 export interface KeptTracks extends TrackSource {
@@ -32,20 +29,6 @@ const SWEEP_INTERVAL_MS = 200;
 const MAX_KEPT = 256;
 /** Ids whose requests are counted; about 2 MB when full. */
 const MAX_COUNTED = 10_000;
-
-interface Kept {
-  readonly selected: SelectedTrack & { readonly original: PreparedRepresentation };
-  readonly isCurrent: () => Promise<boolean>;
-  readonly blocks: TrackBlocks | undefined;
-  users: number;
-  /** the last look that found nothing changed began then */
-  seenAt: number;
-  look: Promise<boolean> | undefined;
-  /** no longer handed out; closes with its last user */
-  isDropped: boolean;
-  /** since the last sweep */
-  wasUsed: boolean;
-}
 
 /**
  * Keeps a track open while a crowd asks for it. Whoever asks alone opens it for themselves.
@@ -117,14 +100,20 @@ export function createKeptTracks({
   const look = async (entry: Kept): Promise<boolean> => {
     const startedAt = now();
     entry.users += 1; // must not be closed meanwhile
-    entry.look ??= entry.isCurrent().then((isCurrent) => {
-      entry.look = undefined;
-      if (isCurrent) entry.seenAt = startedAt;
-      return isCurrent;
-    });
-    const isCurrent = await entry.look;
-    entry.users -= 1;
-    return isCurrent;
+    entry.look ??= entry
+      .isCurrent()
+      .then((isCurrent) => {
+        if (isCurrent) entry.seenAt = startedAt;
+        return isCurrent;
+      })
+      .finally(() => {
+        entry.look = undefined;
+      });
+    try {
+      return await entry.look;
+    } finally {
+      entry.users -= 1;
+    }
   };
 
   return {
@@ -177,91 +166,6 @@ function createCrowdCounter(now: () => number): (id: string) => boolean {
     count.requests += 1;
     return Math.max(count.requests, count.before) > CROWD;
   };
-}
-
-/** Undefined for a track whose store cannot tell whether it has changed. */
-function createEntry(
-  selected: SelectedTrack,
-  seenAt: number,
-  hotBlocks: HotBlocks,
-): Kept | undefined {
-  const { isCurrent, readAtOnce, sizeBytes } = selected.track;
-  if (!isCurrent) return undefined;
-  return {
-    selected: {
-      ...selected,
-      original: prepareRepresentation(describeOriginal(selected), Date.now()),
-    },
-    isCurrent,
-    blocks: readAtOnce && hotBlocks.of(readAtOnce, sizeBytes),
-    users: 0,
-    seenAt,
-    look: undefined,
-    isDropped: false,
-    wasUsed: true,
-  };
-}
-
-/** Long answers from memory that may be out at once: whoever does not take them holds their blocks. */
-const MAX_LONG_OUT = 32;
-const LONG_BYTES = 131_072;
-
-/** How many of them are out. */
-interface LongAnswers {
-  out: number;
-}
-
-/** A kept track in the hands of one request. */
-class LentTrack implements OpenedTrack {
-  readonly fileName: string;
-  readonly extension: string;
-  readonly sizeBytes: number;
-  readonly mtimeNs: bigint;
-  readonly readAtOnce?: NonNullable<OpenedTrack['readAtOnce']>;
-  private isReturned = false;
-  private longOut = 0;
-
-  constructor(
-    private readonly entry: Kept,
-    private readonly longAnswers: LongAnswers,
-  ) {
-    const { track } = entry.selected;
-    this.fileName = track.fileName;
-    this.extension = track.extension;
-    this.sizeBytes = track.sizeBytes;
-    this.mtimeNs = track.mtimeNs;
-    const { readAtOnce } = track;
-    if (!readAtOnce) return;
-    this.readAtOnce = (range) => {
-      entry.blocks?.note(range);
-      return readAtOnce(range);
-    };
-  }
-
-  read(...args: Parameters<OpenedTrack['read']>): ReturnType<OpenedTrack['read']> {
-    const [range] = args;
-    this.entry.blocks?.note(range);
-    return this.entry.selected.track.read(...args);
-  }
-
-  readNow(range: ByteRange): BytesInMemory | undefined {
-    const isLong = lengthOf(range) > LONG_BYTES;
-    if (isLong && this.longAnswers.out >= MAX_LONG_OUT) return undefined;
-    const bytes = this.entry.blocks?.readNow(range);
-    if (bytes && isLong) {
-      this.longAnswers.out += 1;
-      this.longOut += 1;
-    }
-    return bytes;
-  }
-
-  async close(): Promise<void> {
-    if (this.isReturned) return;
-    this.isReturned = true;
-    this.longAnswers.out -= this.longOut;
-    this.entry.users -= 1;
-    if (this.entry.isDropped && this.entry.users === 0) await this.entry.selected.track.close();
-  }
 }
 
 /** EMFILE and ENFILE, under whatever they were translated into. */

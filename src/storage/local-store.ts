@@ -3,7 +3,7 @@ import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promise
 import { join, sep } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { AppError } from '../errors';
-import { openLocalTrack, type LocalFile } from './local-track';
+import { isSameState, openLocalTrack, type LocalFile } from './local-track';
 import { createChunkMemory, type ChunkMemory } from '../streaming/chunk-memory';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
@@ -104,10 +104,6 @@ async function statFirst(paths: AsyncIterable<string>): Promise<BigIntStats | un
     }
   }
   return undefined;
-}
-
-function isSameState(a: BigIntStats, b: BigIntStats): boolean {
-  return a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -61,6 +61,7 @@ export function openLocalTrack({ handle, path, stats, isCurrent, memory }: Local
     },
 
     isCurrent: () => isCurrent(stats),
+    isUnchanged: async () => isSameState(await handle.stat({ bigint: true }), stats),
 
     close() {
       closing ??= closeAll();
@@ -93,6 +94,17 @@ function createReadInto(into: ReadInto, lastPos: number) {
       },
     );
   };
+}
+
+/** Whether nothing was written in between, and nothing about the file was changed. */
+export function isSameState(a: BigIntStats, b: BigIntStats): boolean {
+  return (
+    a.dev === b.dev &&
+    a.ino === b.ino &&
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.ctimeNs === b.ctimeNs
+  );
 }
 
 function keepOpen(_fd: number, done: (error?: Error | null) => void): void {

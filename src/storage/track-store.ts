@@ -31,6 +31,8 @@ export interface OpenedTrack {
    * Absent where a store cannot tell for less than opening costs: its tracks are not kept.
    */
   readonly isCurrent?: () => Promise<boolean>;
+  /** Whether the open file is still in the state in which it was opened. */
+  readonly isUnchanged?: () => Promise<boolean>;
   /** Whoever opened closes; safe to call twice. Reads still running are ended first. */
   close(): Promise<void>;
 }

@@ -127,13 +127,17 @@ function sendAtOnce(
   const { onFirstByte, onSent } = options;
   writeHead(res, plan, options);
   onFirstByte?.();
-  if (pieces.length > 1) res.cork();
-  for (const piece of pieces.slice(0, -1)) res.write(piece);
-  // not called when the client leaves before: then the memory is simply not used again
-  res.end(pieces.at(-1), () => {
-    bytes.release();
-    onSent?.(plan.contentLength);
-  });
+  res.cork();
+  for (const piece of pieces) {
+    const isLast = piece === pieces.at(-1);
+    res.write(piece, (error) => {
+      // a failed write leaves the memory to the garbage collector; `finish` comes all the same
+      if (error) return;
+      onSent?.(piece.length);
+      if (isLast) bytes.release();
+    });
+  }
+  res.end();
   return { kind: 'complete' };
 }
 
