@@ -29,6 +29,8 @@ export async function startApp(
     REDIS_URL: process.env.TEST_REDIS_URL,
     // all suites share one address
     RATE_LIMIT_AUTH_FAILURES: '1000000',
+    // CI runs all suites both ways
+    FAST_LANE: process.env.FAST_LANE,
     ...env,
   });
   const log: Record<string, unknown>[] = [];

@@ -56,6 +56,8 @@ export async function startService(
       LOG_FORMAT: 'json',
       JWT_SECRET: TEST_SECRET,
       REDIS_URL: '',
+      // CI runs all suites both ways
+      ...(process.env.FAST_LANE ? { FAST_LANE: process.env.FAST_LANE } : {}),
       ...env,
     },
     options,
