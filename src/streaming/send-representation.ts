@@ -62,6 +62,10 @@ async function sendSegments(
 ): Promise<SendOutcome> {
   const { signal, memory, onFirstByte, onSent } = options;
   const loan = memory?.lend({ connection: res.req.socket, lengthBytes: plan.contentLength });
+  // of a response that never got its socket no write ends: its reader must not wait for one
+  const endLoan = (): void => loan?.close();
+  if (signal.aborted) endLoan();
+  else signal.addEventListener('abort', endLoan, { once: true });
   const begin = (): void => {
     if (res.headersSent) return;
     writeHead(res, plan, options);
