@@ -42,9 +42,11 @@ export interface QuotaOptions<S extends Store> {
 const IPV6_SUBNET = 56;
 
 /** A quota as a function, so that what is counted can be decided where it is known. */
-export function createQuota<S extends Store>(options: QuotaOptions<S>): Quota {
+export function createQuota<S extends Store>(
+  options: QuotaOptions<S>,
+  formatFields = createFieldFormatter(options),
+): Quota {
   const { windowMs, limit, store, key, message } = options;
-  const formatFields = createFieldFormatter(options);
   const limiter = rateLimit({
     windowMs,
     limit,
@@ -81,7 +83,7 @@ export function createFastQuota(options: QuotaOptions<SettledStore>): FastQuota 
   const { limit, store } = options;
   const formatFields = createFieldFormatter(options);
   return {
-    ...createQuota(options),
+    ...createQuota(options, formatFields),
     tryCount(key) {
       const told = store.tryIncrement(key);
       if (!told || told.totalHits > limit) return undefined;

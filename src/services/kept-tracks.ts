@@ -55,16 +55,17 @@ export function createKeptTracks({
 
   const isFresh = (entry: Kept): boolean => now() - entry.seenAt < MAX_UNSEEN_MS;
 
-  const drop = (id: string, entry: Kept): void => {
+  /** Settles when the track is closed, if nobody uses it. */
+  const drop = async (id: string, entry: Kept): Promise<void> => {
     if (kept.get(id) === entry) kept.delete(id);
     entry.isDropped = true;
     entry.blocks?.clear();
-    if (entry.users === 0) void entry.selected.track.close();
+    if (entry.users === 0) await entry.selected.track.close();
   };
 
   const sweep = (): void => {
     for (const [id, entry] of kept) {
-      if (entry.users === 0 && !entry.wasUsed) drop(id, entry);
+      if (entry.users === 0 && !entry.wasUsed) void drop(id, entry);
       entry.wasUsed = false;
     }
     if (kept.size > 0) return;
@@ -75,7 +76,7 @@ export function createKeptTracks({
   /** @returns whether there was anything to close */
   const dropUnused = (): boolean => {
     const unused = [...kept].filter(([, entry]) => entry.users === 0);
-    for (const [id, entry] of unused) drop(id, entry);
+    for (const [id, entry] of unused) void drop(id, entry);
     return unused.length > 0;
   };
 
@@ -126,21 +127,14 @@ export function createKeptTracks({
       const entry = kept.get(id);
       if (entry) {
         if (isFresh(entry) || (await look(entry))) return lend(entry);
-        drop(id, entry);
+        void drop(id, entry);
       }
       const startedAt = now();
       return keep(id, await open(id), startedAt);
     },
     async close() {
       clearInterval(sweepTimer);
-      const entries = [...kept.values()];
-      kept.clear();
-      for (const entry of entries) {
-        entry.isDropped = true;
-        entry.blocks?.clear();
-      }
-      const unused = entries.filter(({ users }) => users === 0);
-      await Promise.all(unused.map(({ selected }) => selected.track.close()));
+      await Promise.all([...kept].map(([id, entry]) => drop(id, entry)));
     },
   };
 }

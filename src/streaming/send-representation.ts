@@ -51,21 +51,26 @@ export async function sendRepresentation(
       return readAndSend(res, plan, () => readAtOnce(only.range), options);
     }
   }
-  return sendSegments(res, plan, source, options);
-}
-
-async function sendSegments(
-  res: ServerResponse,
-  plan: ResponsePlan,
-  source: ByteSource,
-  options: SendOptions,
-): Promise<SendOutcome> {
-  const { signal, memory, onFirstByte, onSent } = options;
+  const { signal, memory } = options;
   const loan = memory?.lend({ connection: res.req.socket, lengthBytes: plan.contentLength });
   // of a response that never got its socket no write ends: its reader must not wait for one
   const endLoan = (): void => loan?.close();
   if (signal.aborted) endLoan();
   else signal.addEventListener('abort', endLoan, { once: true });
+  try {
+    return await sendSegments(res, plan, { source, loan }, options);
+  } finally {
+    endLoan();
+  }
+}
+
+async function sendSegments(
+  res: ServerResponse,
+  plan: ResponsePlan,
+  { source, loan }: Pick<Sending, 'source' | 'loan'>,
+  options: SendOptions,
+): Promise<SendOutcome> {
+  const { signal, onFirstByte, onSent } = options;
   const begin = (): void => {
     if (res.headersSent) return;
     writeHead(res, plan, options);
@@ -90,7 +95,6 @@ async function sendSegments(
       // both sides end in the same errors; these two tell which of them went first, and a failed
       // write can be ahead of the signal
       const hasClientLeft = signal.aborted || isSocketLost;
-      loan?.close();
       return hasClientLeft ? { kind: 'client-left' } : { kind: 'read-failed', error };
     }
   }
