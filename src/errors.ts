@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'invalid_request'
   | 'not_found'
   | 'track_not_found'
+  | 'artwork_not_found'
   | 'method_not_allowed'
   | 'request_timeout'
   | 'precondition_failed'
@@ -16,14 +17,17 @@ export type ErrorCode =
   | 'uri_too_long'
   | 'unsupported_media_type'
   | 'range_not_satisfiable'
+  | 'track_undecodable'
   | 'rate_limited'
   | 'header_fields_too_large'
   | 'internal_error'
   | 'not_implemented'
+  | 'ffmpeg_unavailable'
   | 'version_not_supported'
   | 'library_unavailable'
   | 'track_unavailable'
-  | 'overloaded';
+  | 'overloaded'
+  | 'not_ready_yet';
 
 /**
  * An expected failure. `message` is sent to the client, so it names no path, key, host or token;

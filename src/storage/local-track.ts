@@ -36,6 +36,7 @@ export function openLocalTrack({ handle, path, stats, isCurrent, memory }: Local
     extension: extname(path).slice(1).toLowerCase(),
     sizeBytes: Number(stats.size),
     mtimeNs: stats.mtimeNs,
+    descriptor: handle.fd,
 
     read({ firstPos, lastPos }, signal, into) {
       if (closing) throw new Error('the track is closed');

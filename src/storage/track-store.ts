@@ -24,6 +24,11 @@ export interface OpenedTrack {
    * less than a stream.
    */
   readonly readAtOnce?: (range: ByteRange) => Promise<BytesInMemory>;
+  /**
+   * Descriptor of the open file, valid until `close()`, for programs that read it by themselves;
+   * absent where a store has no files.
+   */
+  readonly descriptor?: number;
   /** What of them is in memory already, or undefined. */
   readNow?(range: ByteRange): BytesInMemory | undefined;
   /**

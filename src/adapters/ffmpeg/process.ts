@@ -1,0 +1,225 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { type Readable } from 'node:stream';
+import { type FfmpegProgram } from './program';
+
+/** Why a run gave no whole output. */
+export type FfmpegFailure = 'aborted' | 'silent' | 'overtime' | 'exit' | 'not-started' | 'consumer';
+
+export class FfmpegFailed extends Error {
+  override readonly name = 'FfmpegFailed';
+
+  constructor(
+    readonly reason: FfmpegFailure,
+    /** bytes that came before */
+    readonly outputBytes: number,
+    detail: string,
+    options?: ErrorOptions,
+  ) {
+    super(`ffmpeg: ${reason}: ${detail}`, options);
+  }
+}
+
+export interface FfmpegRun {
+  /** as `formatArguments()` gives them */
+  readonly args: readonly string[];
+  /** descriptor of the open track; the program gets its own, so ours may be closed after the start */
+  readonly trackDescriptor: number;
+  /** ends the run; aborted before the start, nothing is started */
+  readonly signal: AbortSignal;
+  /** wall clock of the whole run */
+  readonly mostMs: number;
+  /** Takes the output in its order; the program waits while the promise is pending. */
+  readonly onOutput: (chunk: Buffer) => Promise<void> | void;
+}
+
+/** Time limits of the ladder, shorter in tests. */
+export interface FfmpegPatience {
+  /** without a byte of output */
+  readonly silenceMs: number;
+  /** between TERM and KILL */
+  readonly graceMs: number;
+}
+
+const PATIENCE: FfmpegPatience = { silenceMs: 10_000, graceMs: 2_000 };
+const KEPT_STDERR_CHARACTERS = 4_000;
+
+/**
+ * Runs ffmpeg to its end.
+ *
+ * @returns what it said on stderr, its last 4,000 characters, when it ended with code 0 and all
+ *   output was taken
+ * @throws FfmpegFailed otherwise, and only when no process of it is left
+ */
+export async function runFfmpeg(
+  program: FfmpegProgram,
+  run: FfmpegRun,
+  patience: FfmpegPatience = PATIENCE,
+): Promise<string> {
+  if (run.signal.aborted) throw new FfmpegFailed('aborted', 0, 'before it was started');
+  const child = start(program, run);
+  const ladder = createKillLadder(child, patience.graceMs);
+  const ended = endOf(child);
+  const stderr = collectTail(child.stderr);
+  const silence = createAlarm(patience.silenceMs, () => {
+    ladder.end('silent');
+  });
+  const overtime = createAlarm(run.mostMs, () => {
+    ladder.end('overtime');
+  });
+  const abort = (): void => {
+    ladder.end('aborted');
+  };
+  run.signal.addEventListener('abort', abort, { once: true });
+
+  const output = { bytes: 0 };
+  try {
+    overtime.start();
+    silence.start();
+    const taking = takeOutput(child.stdout, run, silence, output).catch((error: unknown) => {
+      ladder.end('consumer', error);
+    });
+    // it may close its output and stay, or leave and its output stay open: both must end
+    const [end] = await Promise.all([ended, Promise.race([taking, ladder.gone])]);
+    if (end.error) {
+      throw new FfmpegFailed('not-started', 0, end.error.message, { cause: end.error });
+    }
+    const { reason, cause } = ladder.verdict();
+    if (reason) throw new FfmpegFailed(reason, output.bytes, stderr.text(), { cause });
+    if (end.code !== 0) {
+      throw new FfmpegFailed('exit', output.bytes, `${end.how}: ${stderr.text()}`);
+    }
+    return stderr.text();
+  } finally {
+    silence.stop();
+    overtime.stop();
+    ladder.stop();
+    run.signal.removeEventListener('abort', abort);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }
+}
+
+function start({ path, containment }: FfmpegProgram, run: FfmpegRun): ChildProcess {
+  const [command = path, ...args] = [...containment, path, ...run.args];
+  return spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe', run.trackDescriptor],
+    // a group of its own: what it may have started ends with it, and Ctrl+C is ours to pass on
+    detached: true,
+    env: { PATH: process.env.PATH, LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1' },
+  });
+}
+
+interface ProcessEnd {
+  readonly code: number | null;
+  readonly how: string;
+  readonly error?: Error;
+}
+
+function endOf(child: ChildProcess): Promise<ProcessEnd> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) resolve({ code: null, how: 'not started', error });
+    });
+    child.once('exit', (code, signal) => {
+      resolve({ code, how: signal ?? `code ${code ?? 'unknown'}` });
+    });
+  });
+}
+
+async function takeOutput(
+  stdout: Readable | null,
+  { onOutput }: FfmpegRun,
+  silence: Alarm,
+  output: { bytes: number },
+): Promise<void> {
+  for await (const chunk of (stdout ?? []) as AsyncIterable<Buffer>) {
+    output.bytes += chunk.length;
+    const taken = onOutput(chunk);
+    if (taken) {
+      // the pause is ours, not its silence
+      silence.stop();
+      await taken;
+    }
+    silence.start();
+  }
+}
+
+interface Alarm {
+  /** from now, again if it was started before */
+  start(): void;
+  stop(): void;
+}
+
+function createAlarm(ms: number, ring: () => void): Alarm {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    start() {
+      if (timer) timer.refresh();
+      else timer = setTimeout(ring, ms);
+    },
+    stop() {
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}
+
+interface KillLadder {
+  /** the first reason counts */
+  end(reason: FfmpegFailure, cause?: unknown): void;
+  verdict(): { readonly reason?: FfmpegFailure; readonly cause?: unknown };
+  /** settles when no output is to be waited for any more */
+  readonly gone: Promise<void>;
+  stop(): void;
+}
+
+/** TERM, which a stopped or stuck program may not heed, then KILL, which none survives. */
+function createKillLadder(child: ChildProcess, graceMs: number): KillLadder {
+  let verdict: ReturnType<KillLadder['verdict']> = {};
+  let timer: NodeJS.Timeout | undefined;
+  let markGone: () => void = () => undefined;
+  const gone = new Promise<void>((resolve) => (markGone = resolve));
+  const kill = (signal: 'SIGTERM' | 'SIGKILL'): void => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // it ended by itself, in this moment
+    }
+  };
+  // whatever it started must not outlive it, nor hold its output open
+  child.once('exit', () => {
+    kill('SIGKILL');
+    if (verdict.reason) markGone();
+  });
+  child.once('error', () => {
+    if (child.pid === undefined) markGone();
+  });
+  return {
+    gone,
+    end(reason, cause) {
+      if (verdict.reason) return;
+      verdict = { reason, cause };
+      if (child.exitCode !== null || child.signalCode !== null) markGone();
+      kill('SIGTERM');
+      timer = setTimeout(() => {
+        kill('SIGKILL');
+        markGone();
+      }, graceMs);
+    },
+    verdict: () => verdict,
+    stop() {
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Always read, or a program that says much would wait for us; only the end is kept. */
+function collectTail(stderr: Readable | null): { text(): string } {
+  let tail = '';
+  stderr?.setEncoding('utf8');
+  stderr?.on('data', (text: string) => {
+    tail = (tail + text).slice(-KEPT_STDERR_CHARACTERS);
+  });
+  return { text: () => tail.trim() };
+}

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** An ffmpeg that was found and said what it can do. */
+export interface FfmpegProgram {
+  readonly path: string;
+  /** as it names itself: `5.1.9-0+deb12u1`; part of every cache key */
+  readonly version: string;
+  readonly encoders: ReadonlySet<string>;
+  /** put before the program: what bounds it and ends it with us; empty where the system has none */
+  readonly containment: readonly string[];
+}
+
+const runProgram = promisify(execFile);
+const PROBE_TIMEOUT_MS = 10_000;
+const LARGEST_ANSWER_BYTES = 4_000_000;
+
+/**
+ * What no decoding of audio needs more of: memory, files, processes of our user are many already, so
+ * their number is not bounded here. Core dumps would put a listener's track on the disk.
+ */
+const BOUNDS = ['--as=2147483648', '--nofile=64', '--core=0', '--fsize=0'];
+
+/**
+ * Finds ffmpeg: the one that is configured, else the first on PATH, else the one that
+ * @ffmpeg-installer brings where it is installed (development only: it is old).
+ *
+ * @param configured `FFMPEG_PATH`; with it no other is tried
+ * @returns undefined where there is none that runs: what needs it is then unavailable
+ */
+export async function findFfmpeg(
+  configured: string | undefined,
+  searchPath: string | undefined = process.env.PATH,
+): Promise<FfmpegProgram | undefined> {
+  const candidates =
+    configured === undefined
+      ? [await findOnPath('ffmpeg', searchPath), findInstalled()]
+      : [configured];
+  const containment = await findContainment(searchPath);
+  for (const path of candidates) {
+    if (path === undefined) continue;
+    // a sandbox may forbid to bound anything; audio is wanted all the same
+    const program = (await probe(path, containment)) ?? (await probe(path, []));
+    if (program) return program;
+  }
+  return undefined;
+}
+
+async function probe(
+  path: string,
+  containment: readonly string[],
+): Promise<FfmpegProgram | undefined> {
+  const [program, ...rest] = [...containment, path];
+  const ask = async (option: string): Promise<string> => {
+    const answer = await runProgram(program, [...rest, '-hide_banner', option], {
+      timeout: PROBE_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: LARGEST_ANSWER_BYTES,
+    });
+    return answer.stdout;
+  };
+  try {
+    const [about, encoders] = await Promise.all([ask('-version'), ask('-encoders')]);
+    const version = /^ffmpeg version (\S+)/m.exec(about)?.[1];
+    if (version === undefined) return undefined;
+    return { path, version, encoders: parseEncoders(encoders), containment };
+  } catch {
+    return undefined; // not there, not executable, or not an ffmpeg: the caller says so
+  }
+}
+
+/** Lines such as ` A....D libopus   libopus Opus (codec opus)`. */
+function parseEncoders(list: string): ReadonlySet<string> {
+  return new Set([...list.matchAll(/^ A\S{5} (\S+)/gm)].map(([, name = '']) => name));
+}
+
+/** setpriv and prlimit are parts of util-linux, which every Debian has. */
+async function findContainment(searchPath: string | undefined): Promise<readonly string[]> {
+  const [setpriv, prlimit] = await Promise.all([
+    findOnPath('setpriv', searchPath),
+    findOnPath('prlimit', searchPath),
+  ]);
+  if (setpriv === undefined || prlimit === undefined) return [];
+  return [setpriv, '--pdeathsig', 'KILL', prlimit, ...BOUNDS];
+}
+
+async function findOnPath(
+  name: string,
+  searchPath: string | undefined,
+): Promise<string | undefined> {
+  for (const folder of (searchPath ?? '').split(delimiter).filter((part) => part !== '')) {
+    const path = join(folder, name);
+    try {
+      await access(path, constants.X_OK);
+      return path;
+    } catch {
+      // not in this one
+    }
+  }
+  return undefined;
+}
+
+function findInstalled(): string | undefined {
+  try {
+    // absent in production, and it throws where it has nothing for the system
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would have to succeed
+    return (require('@ffmpeg-installer/ffmpeg') as { readonly path: string }).path;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,243 @@
+import { Readable } from 'node:stream';
+import { AppError } from '../errors';
+import { type DerivedFile, type DerivedFiles } from '../storage/derived-files';
+import { type ByteRange } from '../streaming/byte-range';
+import { type ByteSource } from '../streaming/representation';
+import { createGrowingOutput, type GrowingOutput, type OutputReader } from './growing-output';
+import { type JobSlots } from './job-slots';
+
+/** What is to be made, and how. */
+export interface Recipe {
+  /** names the output: the same key, the same bytes; letters, digits, `_` and `-` */
+  readonly key: string;
+  /** of the whole output, where it is known before; output of another length is a failure */
+  readonly lengthBytes?: number;
+  /** on whose behalf */
+  readonly subject: string;
+  /**
+   * Makes the output, in its order. What it needs must stay open until `Product.whenOver`.
+   *
+   * @throws AppError for what the client should be told
+   */
+  produce(append: (chunk: Buffer) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+/** An output that is there, or on its way. */
+export interface Product extends ByteSource {
+  /** of the whole; undefined while that is not known */
+  readonly lengthBytes: number | undefined;
+  /**
+   * Waits until so many bytes are there, or the output is whole; decides it before an answer begins.
+   *
+   * @throws AppError `not_ready_yet` when that would take more than 20 s; what the production failed
+   *   with; the signal's reason
+   */
+  until(bytes: number, signal: AbortSignal): Promise<void>;
+  /** settles when nothing that the recipe uses is in use any more; never rejects */
+  readonly whenOver: Promise<void>;
+  /** Whoever opened closes, once. A production that nobody waits for any more is ended. */
+  close(): void;
+}
+
+export interface Productions {
+  /** What is kept or being made already; starts nothing. */
+  find(key: string): Promise<Product | undefined>;
+  /** The output of the recipe; all who ask for one key share one production. */
+  open(recipe: Recipe): Promise<Product>;
+  /** Ends what is running. */
+  close(): Promise<void>;
+}
+
+export interface ProductionsDeps {
+  readonly files: DerivedFiles;
+  readonly slots: JobSlots;
+  /** told that an output could not be kept; it was delivered all the same */
+  readonly onNotKept: (error: unknown) => void;
+}
+
+const CHUNK_BYTES = 65_536;
+const LONGEST_WAIT_MS = 20_000;
+/** So long a speed is measured before it is believed. */
+const MEASURE_MS = 1_000;
+/** Nearly done: the rest costs less than what was spent. */
+const WORTH_FINISHING = 0.8;
+const NEVER = new AbortController().signal;
+
+export function createProductions(deps: ProductionsDeps): Productions {
+  const running = new Map<string, Production>();
+  /** with those that are being ended */
+  const all = new Set<Production>();
+
+  const find = async (key: string): Promise<Product | undefined> => {
+    const current = running.get(key);
+    if (current) return current.join();
+    const file = await deps.files.find(key).catch(() => undefined);
+    return file ? openKept(file) : running.get(key)?.join();
+  };
+
+  const start = (recipe: Recipe): Product => {
+    const production = startProduction(recipe, deps, () => {
+      // one that is being ended is nobody's any more; another may have begun meanwhile
+      if (running.get(recipe.key) === production) running.delete(recipe.key);
+    });
+    running.set(recipe.key, production);
+    all.add(production);
+    void production.whenOver.then(() => all.delete(production));
+    return production.join();
+  };
+
+  return {
+    find,
+    // nothing is awaited between the look and the start, so no two start
+    open: async (recipe) => (await find(recipe.key)) ?? start(recipe),
+    async close() {
+      for (const production of all) production.stop();
+      await Promise.all([...all].map(({ whenOver }) => whenOver));
+    },
+  };
+}
+
+type ReadAt = OutputReader['read'];
+
+function streamOf(range: ByteRange, readAt: ReadAt, signal: AbortSignal = NEVER): Readable {
+  async function* chunks(): AsyncGenerator<Buffer> {
+    for (let position = range.firstPos; position <= range.lastPos;) {
+      signal.throwIfAborted();
+      const left = range.lastPos - position + 1;
+      const chunk = await readAt(position, Math.min(left, CHUNK_BYTES), signal);
+      if (chunk.length === 0) return;
+      yield chunk;
+      position += chunk.length;
+    }
+  }
+  return Readable.from(chunks(), { objectMode: false });
+}
+
+function openKept(file: DerivedFile): Product {
+  const reading = new Set<Promise<unknown>>();
+  const readAt: ReadAt = async (position, mostBytes) => {
+    const read = file.handle.read(Buffer.allocUnsafe(mostBytes), { position });
+    reading.add(read);
+    const { buffer, bytesRead } = await read.finally(() => reading.delete(read));
+    return buffer.subarray(0, bytesRead);
+  };
+  return {
+    lengthBytes: file.sizeBytes,
+    until: () => Promise.resolve(),
+    whenOver: Promise.resolve(),
+    read: (range, signal) => streamOf(range, readAt, signal),
+    close() {
+      // a descriptor closed under a running read would be another file's by the time it is used
+      void Promise.allSettled(reading).then(() => file.close());
+    },
+  };
+}
+
+interface Production {
+  join(): Product;
+  stop(): void;
+  readonly whenOver: Promise<void>;
+}
+
+function startProduction(recipe: Recipe, deps: ProductionsDeps, forget: () => void): Production {
+  const stopping = new AbortController();
+  const output = createGrowingOutput(() => deps.files.create(recipe.key));
+  const speed = createSpeedometer(output);
+  let users = 0;
+  let isWhole = false;
+
+  const whenOver = produce(recipe, deps, output, stopping.signal)
+    .then(
+      () => {
+        isWhole = true;
+      },
+      (error: unknown) => {
+        output.end(error instanceof Error ? error : new Error('not produced', { cause: error }));
+      },
+    )
+    .finally(forget);
+
+  const stop = (): void => {
+    forget();
+    stopping.abort(new AppError('overloaded', 'The conversion was ended'));
+  };
+
+  const leave = (): void => {
+    users -= 1;
+    if (users > 0) return;
+    const { lengthBytes = Infinity } = recipe;
+    if (output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
+    void whenOver.then(() => (users === 0 ? output.close() : undefined));
+  };
+
+  return {
+    stop,
+    whenOver,
+    join() {
+      users += 1;
+      return {
+        get lengthBytes() {
+          return isWhole ? output.writtenBytes : recipe.lengthBytes;
+        },
+        whenOver,
+        async until(bytes, signal) {
+          const waitingSince = performance.now();
+          while (!(await output.reached(bytes, MEASURE_MS, signal))) {
+            signal.throwIfAborted();
+            const waitedMs = performance.now() - waitingSince;
+            if (waitedMs + speed.msUntil(bytes) > LONGEST_WAIT_MS) throw notReadyYet();
+          }
+        },
+        read(range, signal) {
+          const reader = output.openReader();
+          return streamOf(range, (...args) => reader.read(...args), signal).once('close', () => {
+            reader.close();
+          });
+        },
+        close: leave,
+      };
+    },
+  };
+}
+
+async function produce(
+  recipe: Recipe,
+  { slots, onNotKept }: ProductionsDeps,
+  output: GrowingOutput,
+  signal: AbortSignal,
+): Promise<void> {
+  const release = await slots.take(recipe.subject, signal);
+  try {
+    await recipe.produce((chunk) => output.append(chunk), signal);
+  } finally {
+    release();
+  }
+  if (recipe.lengthBytes !== undefined && output.writtenBytes !== recipe.lengthBytes) {
+    throw new Error(`${output.writtenBytes} bytes came instead of ${recipe.lengthBytes}`);
+  }
+  output.end();
+  await output.commit().catch(onNotKept);
+}
+
+interface Speedometer {
+  /** at the speed so far; 0 while that is not known */
+  msUntil(bytes: number): number;
+}
+
+function createSpeedometer(output: Pick<GrowingOutput, 'writtenBytes'>): Speedometer {
+  let first: { readonly bytes: number; readonly atMs: number } | undefined;
+  return {
+    msUntil(bytes) {
+      const now = { bytes: output.writtenBytes, atMs: performance.now() };
+      if (now.bytes === 0) return 0;
+      first ??= now;
+      const grownBytes = now.bytes - first.bytes;
+      if (grownBytes === 0) return 0;
+      return ((bytes - now.bytes) * (now.atMs - first.atMs)) / grownBytes;
+    },
+  };
+}
+
+function notReadyYet(): AppError {
+  return new AppError('not_ready_yet', 'This part is not converted yet; try again in a moment');
+}

@@ -1,0 +1,184 @@
+import { open, mkdir, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Something made of a track, whole, and open for reading. */
+export interface DerivedFile {
+  readonly handle: FileHandle;
+  readonly sizeBytes: number;
+  /** Whoever found closes; safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Something that is being made; nobody finds it before it is whole. */
+export interface DerivedDraft {
+  /** reads what was written, and is open until `commit()` or `discard()` */
+  readonly handle: FileHandle;
+  append(chunk: Uint8Array): Promise<void>;
+  /** Makes it findable, with all that was appended; `handle` stays open until `discard()`. */
+  commit(): Promise<void>;
+  /** Ends it; what was not committed is gone. Safe to call twice, never fails. */
+  discard(): Promise<void>;
+}
+
+/** What was made of tracks, kept on disk within a bound. A full or broken disk costs only that. */
+export interface DerivedFiles {
+  /** @param key letters, digits, `_` and `-` only */
+  find(key: string): Promise<DerivedFile | undefined>;
+  /** @throws what the file system says */
+  create(key: string): Promise<DerivedDraft>;
+}
+
+export interface DerivedFilesOptions {
+  readonly folder: string;
+  /** least recently used files go when there is more */
+  readonly maxBytes: number;
+  /** told of failures to keep the bound or to open the folder; serving goes on */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** `<key>.<process>-<number>.part`: whose it is can be told after a crash */
+const DRAFT = /^[\w-]+\.(\d+)-\d+\.part$/;
+const KEY = /^[\w-]{1,128}$/;
+/** A folder is read again when so much of its bound was written since. */
+const SHARE_BEFORE_LOOKING = 0.05;
+/** Down to here, so that not each new file costs a listing. */
+const SHARE_KEPT = 0.9;
+/** Access is noted at most so often: a stream of ranges must not be a stream of writes. */
+const NOTE_ACCESS_AFTER_MS = 60_000;
+
+/** Opens the folder, and sweeps what a crash left in it. Several processes may share it. */
+export async function openDerivedFiles(options: DerivedFilesOptions): Promise<DerivedFiles> {
+  const { folder, maxBytes, onTrouble } = options;
+  const inUse = new Map<string, number>();
+  const pathOf = (name: string): string => join(folder, name);
+  let writtenBytes = Infinity; // look once, at the first file
+  let drafts = 0;
+  let sweeping: Promise<void> | undefined;
+
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+    .then(() => removeOrphans(folder))
+    .catch(onTrouble);
+
+  const keepBound = async (newBytes: number): Promise<void> => {
+    writtenBytes += newBytes;
+    if (writtenBytes < maxBytes * SHARE_BEFORE_LOOKING) return;
+    writtenBytes = 0;
+    sweeping ??= evict({ folder, maxBytes, inUse })
+      .catch(onTrouble)
+      .finally(() => (sweeping = undefined));
+    await sweeping;
+  };
+
+  const hold = (key: string): (() => void) => {
+    inUse.set(key, (inUse.get(key) ?? 0) + 1);
+    return () => {
+      const users = (inUse.get(key) ?? 1) - 1;
+      if (users > 0) inUse.set(key, users);
+      else inUse.delete(key);
+    };
+  };
+
+  return {
+    async find(key) {
+      const path = pathOf(assertKey(key));
+      const handle = await open(path, 'r').catch(() => undefined);
+      if (!handle) return undefined;
+      const release = hold(key);
+      try {
+        const { size, atimeMs, mtime } = await handle.stat();
+        const now = Date.now();
+        // mounts with relatime or noatime note no access by themselves
+        if (now - atimeMs > NOTE_ACCESS_AFTER_MS) {
+          await utimes(path, new Date(now), mtime).catch(() => undefined);
+        }
+        return { handle, sizeBytes: size, close: onceOnly(() => handle.close().finally(release)) };
+      } catch (error) {
+        release();
+        await handle.close();
+        throw error;
+      }
+    },
+
+    async create(key) {
+      const name = `${assertKey(key)}.${process.pid}-${(drafts += 1)}.part`;
+      const handle = await open(pathOf(name), 'wx+', 0o600);
+      const release = hold(key);
+      let sizeBytes = 0;
+      let isCommitted = false;
+      return {
+        handle,
+        async append(chunk) {
+          for (let done = 0; done < chunk.length;) {
+            const { bytesWritten } = await handle.write(chunk, done, null, sizeBytes);
+            done += bytesWritten;
+            sizeBytes += bytesWritten;
+          }
+        },
+        async commit() {
+          await handle.sync();
+          await rename(pathOf(name), pathOf(key));
+          isCommitted = true;
+          void keepBound(sizeBytes);
+        },
+        discard: onceOnly(async () => {
+          release();
+          await handle.close().catch(onTrouble);
+          if (!isCommitted) await rm(pathOf(name), { force: true }).catch(onTrouble);
+        }),
+      };
+    },
+  };
+}
+
+function assertKey(key: string): string {
+  if (!KEY.test(key)) throw new TypeError('not a key');
+  return key;
+}
+
+function onceOnly(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
+}
+
+/** Drafts of processes that are no more; our own number may have been another's before us. */
+async function removeOrphans(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const owner = DRAFT.exec(name)?.[1];
+    if (owner === undefined || (Number(owner) !== process.pid && isRunning(Number(owner))))
+      continue;
+    await rm(join(folder, name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface Eviction {
+  readonly folder: string;
+  readonly maxBytes: number;
+  readonly inUse: ReadonlyMap<string, number>;
+}
+
+async function evict({ folder, maxBytes, inUse }: Eviction): Promise<void> {
+  const files: { readonly name: string; readonly bytes: number; readonly usedMs: number }[] = [];
+  for (const name of await readdir(folder)) {
+    const stats = await stat(join(folder, name)).catch(() => undefined);
+    if (stats?.isFile()) {
+      files.push({ name, bytes: stats.size, usedMs: Math.max(stats.atimeMs, stats.mtimeMs) });
+    }
+  }
+  let totalBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (totalBytes <= maxBytes) return;
+  for (const { name, bytes } of files.sort((a, b) => a.usedMs - b.usedMs)) {
+    if (totalBytes <= maxBytes * SHARE_KEPT) return;
+    if (!KEY.test(name) || inUse.has(name)) continue;
+    await rm(join(folder, name), { force: true });
+    totalBytes -= bytes;
+  }
+}
