@@ -4,6 +4,8 @@ import { type Container } from './container';
 import { createHealthController } from './controllers/ops-controller';
 import { createMetadataController, planMetadata } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
+import { createDerivedController } from './controllers/derived-controller';
+import { createPrepareController } from './controllers/prepare-controller';
 import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
@@ -16,7 +18,8 @@ import { createRequestContext, createRouteNaming } from './middleware/request-co
 import { createSelectTrack } from './middleware/select-track';
 import { createSendTimeout } from './middleware/send-timeout';
 import { createOpsRoutes } from './routes/ops-routes';
-import { createStreamRoutes } from './routes/stream-routes';
+import { createStreamRoutes, type TrackSteps } from './routes/stream-routes';
+import { type Derive } from './services/derivation';
 
 /** The app, behind the fast lane where that is on. */
 export function createRequestListener(container: Container): RequestListener {
@@ -26,13 +29,21 @@ export function createRequestListener(container: Container): RequestListener {
 
 /** The order of middleware and routers, nothing else. */
 function createApp(container: Container): Express {
-  const { config, tracks, metadata, tokens, quotas, admissions, clock, createBoundary } = container;
+  const { config, tracks, metadata, media, tokens, quotas, admissions } = container;
+  const { clock, createBoundary, memory } = container;
   const browserFields = container.browserFields.handler;
   const requestCheck = createRequestCheck();
   const answerOptions = createOptionsAnswer();
   const nameRoute = createRouteNaming();
   const methodGuard = createMethodGuard();
   const selection = { tracks, createBoundary, now: clock };
+  const limit = createTrackLimit({ ...quotas, admissions });
+  const sendDerived = createDerivedController({ productions: media.productions, memory });
+  const derived = (derive: Derive): TrackSteps => ({
+    select: createSelectTrack({ ...selection, derive }),
+    limit,
+    send: sendDerived,
+  });
 
   const app = express();
   app.disable('x-powered-by');
@@ -65,14 +76,27 @@ function createApp(container: Container): Express {
       refuseContent: createContentRefusal(),
       authenticate: createAuthenticate({ tokens, failures: quotas.authFailures }),
       stream: {
-        select: createSelectTrack({ ...selection, plan: planStream }),
-        limit: createTrackLimit({ ...quotas, admissions }),
-        send: createStreamController(container.memory),
+        select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
+        limit,
+        send: createStreamController(memory, sendDerived),
       },
       metadata: {
         select: createSelectTrack({ ...selection, plan: planMetadata }),
         limit: createMetadataLimit(quotas.openings),
         send: createMetadataController(metadata, container.readyMetadata),
+      },
+      derived: {
+        '/hls/master.m3u8': derived(media.hls),
+        '/hls/:variant/index.m3u8': derived(media.hls),
+        '/hls/:variant/:validator/:segment': derived(media.hls),
+        '/artwork': derived(media.artwork),
+        '/waveform': derived(media.waveform),
+        '/loudness': derived(media.loudness),
+      },
+      prepare: {
+        select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
+        limit,
+        send: createPrepareController(media.productions),
       },
     }),
   );

@@ -51,6 +51,14 @@ const workers = z
   .refine((value) => value >= 1 && value <= MAX_WORKERS, WORKERS_WANTED)
   .transform((value) => (value === 1 ? undefined : value));
 
+const LOUDNESS_WANTED = 'must be a number of LUFS from -40 to -5';
+
+const loudnessTarget = z
+  .string()
+  .regex(/^-\d{1,2}(?:\.\d{1,2})?$/, LOUDNESS_WANTED)
+  .transform(Number)
+  .refine((value) => value >= -40 && value <= -5, LOUDNESS_WANTED);
+
 const optionalText = z.string().optional();
 
 const secret = z
@@ -118,6 +126,11 @@ const environment = z
     HOT_CACHE_MB: wholeNumber(0, 65_536, 'megabytes').default(64),
     FAST_LANE: z.enum(['true', 'false'], 'must be true or false').default('true'),
     WORKERS: workers.optional(),
+    FFMPEG_PATH: optionalText,
+    TRANSCODE_JOBS: wholeNumber(1, 256).default(availableParallelism()),
+    CACHE_DIR: z.string().default('./cache'),
+    CACHE_MAX_BYTES: wholeNumber(0, 999_999_999_999_999, 'bytes').default(2_000_000_000),
+    LOUDNESS_TARGET_LUFS: loudnessTarget.default(-14),
   })
   .transform((env) => ({
     port: env.PORT,
@@ -148,6 +161,13 @@ const environment = z
     fastLane: env.FAST_LANE === 'true',
     /** processes that serve, 2 or more; undefined: this one does */
     workers: env.WORKERS,
+    /** undefined: the first on PATH */
+    ffmpegPath: env.FFMPEG_PATH,
+    /** in this process; workers share what there is */
+    transcodeJobs: Math.max(1, Math.floor(env.TRANSCODE_JOBS / (env.WORKERS ?? 1))),
+    cacheDir: env.CACHE_DIR,
+    cacheMaxBytes: env.CACHE_MAX_BYTES,
+    loudnessTargetLufs: env.LOUDNESS_TARGET_LUFS,
   }));
 
 /** Names of every variable that is read, in the order of the documentation. */

@@ -3,6 +3,7 @@ import { connectRedis, noRedis, type RedisGateway } from './adapters/redis';
 import { createTagReader, type TagReader } from './adapters/tag-reader';
 import { createSendQueueReader } from './adapters/tcp-send-queue';
 import { type Config } from './config';
+import { createMedia, type Media } from './media';
 import { createBrowserFields, type BrowserFields } from './middleware/browser-fields';
 import {
   createFastQuota,
@@ -44,6 +45,7 @@ export interface Container {
   readonly redis: RedisGateway;
   readonly tracks: KeptTracks;
   readonly metadata: MetadataService;
+  readonly media: Media;
   readonly readyMetadata: ReadyMetadata;
   readonly tokens: RememberedTokens;
   readonly admissions: Admissions;
@@ -95,6 +97,12 @@ export async function createContainer(
     tracks: createTrackSource(store),
     hotBlocks: createHotBlocks({ maxBytes: config.hotCacheBytes }),
   });
+  const metadata = createCachedMetadata({
+    metadata: createMetadataService({ tagReader }),
+    redis,
+    ttlSeconds: config.metadataCacheTtlSeconds,
+  });
+  const media = await createMedia({ config, logger, metadata });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
 
   return {
@@ -104,11 +112,8 @@ export async function createContainer(
     redis,
     tracks,
     readyMetadata: createReadyMetadata(),
-    metadata: createCachedMetadata({
-      metadata: createMetadataService({ tagReader }),
-      redis,
-      ttlSeconds: config.metadataCacheTtlSeconds,
-    }),
+    metadata,
+    media,
     tokens: openTokens(config, () => clock() / 1000),
     admissions: createAdmissions({
       redis,
@@ -124,6 +129,7 @@ export async function createContainer(
     createBoundary: randomUUID,
     async close() {
       await shutdown();
+      await media.close();
       await tagReader.close();
       await tracks.close();
       await redis.close();

@@ -1,5 +1,5 @@
 import { type ServerResponse } from 'node:http';
-import { type RequestHandler } from 'express';
+import { type RequestHandler, type Response } from 'express';
 import { AppError } from '../errors';
 import { type RequestContext } from '../middleware/request-context';
 import { plannedDelivery } from '../middleware/select-track';
@@ -13,7 +13,7 @@ import {
   type PlanRequest,
   type ResponsePlan,
 } from '../streaming/response-plan';
-import { sendRepresentation } from '../streaming/send-representation';
+import { sendRepresentation, type SendOutcome } from '../streaming/send-representation';
 
 /** Plans the answer to a request for the stored original. */
 export function planStream(request: PlanRequest, selected: SelectedTrack): ResponsePlan {
@@ -21,18 +21,33 @@ export function planStream(request: PlanRequest, selected: SelectedTrack): Respo
   return planPrepared(request, original);
 }
 
-/** GET and HEAD /api/stream/:trackId, for a delivery that is planned and paid for. */
-export function createStreamController(memory: ChunkMemory): RequestHandler {
-  return async (req, res) => {
-    const { plan, selected } = plannedDelivery(req);
-    if (plan.status === 412 || plan.status === 416) {
-      res.set(plan.fields);
-      throw plan.status === 412
-        ? new AppError('precondition_failed', 'The track is not in the state that was asked for')
-        : new AppError('range_not_satisfiable', 'The track has none of these bytes');
+/**
+ * GET and HEAD /api/stream/:trackId, for a delivery that is planned and paid for.
+ *
+ * @param sendDerived for a track that is wanted in another form
+ */
+export function createStreamController(
+  memory: ChunkMemory,
+  sendDerived: RequestHandler,
+): RequestHandler {
+  return async (req, res, next) => {
+    const { plan, selected, derivation } = plannedDelivery(req);
+    if (derivation) {
+      await sendDerived(req, res, next);
+      return;
     }
+    assertSatisfied(plan, res);
     await deliver(res, { plan, source: selected.track, memory }, req.context);
   };
+}
+
+/** @throws AppError for a plan that comes to an error answer */
+export function assertSatisfied({ status, fields }: ResponsePlan, res: Response): void {
+  if (status !== 412 && status !== 416) return;
+  res.set(fields);
+  throw status === 412
+    ? new AppError('precondition_failed', 'The track is not in the state that was asked for')
+    : new AppError('range_not_satisfiable', 'The track has none of these bytes');
 }
 
 export interface DeliveryOptions {
@@ -69,10 +84,24 @@ export async function deliver(
       entry.bytesSent = (entry.bytesSent ?? 0) + bytes;
     },
   });
+  reportOutcome(outcome, res, context);
+}
+
+/**
+ * Ends a response that could not be sent whole.
+ *
+ * @throws AppError while another answer can still be given
+ */
+export function reportOutcome(
+  outcome: SendOutcome,
+  res: ServerResponse,
+  context: RequestContext,
+): void {
   if (outcome.kind === 'complete' || outcome.kind === 'client-left') return;
 
   const error = outcome.kind === 'read-failed' ? outcome.error : new Error('the file has shrunk');
   if (!res.headersSent) {
+    if (error instanceof AppError) throw error;
     throw new AppError('track_unavailable', 'The track cannot be read now', { cause: error });
   }
   context.logger.error('track broke off', { error: describeError(error) });

@@ -1,18 +1,28 @@
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
-import { ALLOWED_METHODS } from './browser-fields';
 import { closeAfter } from './linger';
 import { announcesContent } from './refuse-content';
 
-/** 405 for all that neither reads nor asks what can be read (RFC 9110 §15.5.6). */
+/** What every address but those below answers to. */
+export const ALLOWED_METHODS = 'GET, HEAD, OPTIONS';
+
+const PREPARE = /^\/api\/stream\/[^/?#]+\/prepare(?:[?#]|$)/;
+
+/** The methods of an address (RFC 9110 §10.2.1). */
+export function allowedMethods(url: string): string {
+  return PREPARE.test(url) ? 'POST, OPTIONS' : ALLOWED_METHODS;
+}
+
+/** 405 for what the address does not answer to (RFC 9110 §15.5.6). */
 export function createMethodGuard(): RequestHandler {
   return (req, res, next) => {
-    if (req.method === 'GET' || req.method === 'HEAD') {
+    const methods = allowedMethods(req.originalUrl);
+    if (methods.split(', ').includes(req.method)) {
       next();
       return;
     }
-    res.set('Allow', ALLOWED_METHODS);
+    res.set('Allow', methods);
     if (announcesContent(req.headers)) closeAfter(req, res);
-    throw new AppError('method_not_allowed', `Use one of ${ALLOWED_METHODS}`);
+    throw new AppError('method_not_allowed', `Use one of ${methods}`);
   };
 }

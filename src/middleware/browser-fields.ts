@@ -3,8 +3,7 @@ import { Socket } from 'node:net';
 import cors from 'cors';
 import { type RequestHandler } from 'express';
 import helmet from 'helmet';
-
-export const ALLOWED_METHODS = 'GET, HEAD, OPTIONS';
+import { ALLOWED_METHODS, allowedMethods } from './allow-methods';
 
 const ALLOWED_FIELDS = [
   'Authorization',
@@ -31,13 +30,16 @@ export const EXPOSED_FIELDS = [
   'X-Request-Id',
 ];
 
+const METHODS_FIELD = 'Access-Control-Allow-Methods';
+
 /** The longest that Chromium keeps a preflight. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7_200;
 
 /** Answers OPTIONS, which must not meet authentication or quota: a preflight carries no token. */
 export function createOptionsAnswer(): RequestHandler {
   return (req, res, next) => {
-    if (req.method === 'OPTIONS') res.set('Allow', ALLOWED_METHODS).status(204).end();
+    if (req.method === 'OPTIONS')
+      res.set('Allow', allowedMethods(req.originalUrl)).status(204).end();
     else next();
   };
 }
@@ -78,7 +80,10 @@ export function createBrowserFields(origins: '*' | readonly string[]): BrowserFi
     of,
     handler(req, res, next) {
       if (req.method === 'OPTIONS') {
-        write(req, res, next);
+        write(req, res, () => {
+          if (res.hasHeader(METHODS_FIELD)) res.set(METHODS_FIELD, allowedMethods(req.originalUrl));
+          next();
+        });
         return;
       }
       setFields(res, of(req.headers.origin));

@@ -3,7 +3,8 @@ import { maxHeaderSize, STATUS_CODES, type IncomingMessage, type Server } from '
 import { type Duplex } from 'node:stream';
 import { AppError, type ErrorCode } from '../errors';
 import { type Logger } from '../observability/logger';
-import { ALLOWED_METHODS, EXPOSED_FIELDS } from './browser-fields';
+import { ALLOWED_METHODS } from './allow-methods';
+import { EXPOSED_FIELDS } from './browser-fields';
 import { findFault } from './check-request';
 import { formatError, STATUS_BY_CODE } from './error-handler';
 import { exchangeOf, onIdle } from './exchange';

@@ -1,7 +1,9 @@
 import { type Request, type RequestHandler } from 'express';
+import { AppError } from '../errors';
+import { type Derivation, type DerivationRequest, type Derive } from '../services/derivation';
 import { type SelectedTrack, type TrackSource } from '../services/track-source';
 import { readRequestFields } from '../streaming/request-fields';
-import { type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
+import { planUnbounded, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
 import { exchangeOf } from './exchange';
 
 /** What opening the track came to; known before quota is asked, as a 304 costs none. */
@@ -11,6 +13,9 @@ export interface PlannedDelivery {
   readonly kind: 'planned';
   readonly selected: SelectedTrack;
   readonly plan: ResponsePlan;
+  /** what is to be made of the track; its plan knows the preconditions, its length comes later */
+  readonly derivation?: Derivation;
+  readonly request: PlanRequest;
   /** the track stays open until this settles, even when the client has left */
   readonly holdUntil: (work: Promise<unknown>) => void;
 }
@@ -26,7 +31,10 @@ declare global {
 
 export interface SelectTrackDeps {
   readonly tracks: TrackSource;
-  readonly plan: (request: PlanRequest, selected: SelectedTrack) => ResponsePlan;
+  /** of the track itself */
+  readonly plan?: (request: PlanRequest, selected: SelectedTrack) => ResponsePlan;
+  /** asked first; without a plan it must have an answer */
+  readonly derive?: Derive<Derivation | undefined>;
   readonly createBoundary: () => string;
   /** milliseconds since 1970 */
   readonly now: () => number;
@@ -38,7 +46,8 @@ export interface SelectTrackDeps {
  */
 export function createSelectTrack({
   tracks,
-  plan,
+  plan: planOriginal,
+  derive,
   createBoundary,
   now,
 }: SelectTrackDeps): RequestHandler {
@@ -52,10 +61,18 @@ export function createSelectTrack({
 
       const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
       const fields = readRequestFields(req.rawHeaders);
+      const request = { method, fields, now: now(), createBoundary } as const;
+      const derivation = await derive?.(selected, readDerivationRequest(req));
+      const plan = derivation
+        ? planDerived(request, derivation)
+        : planOriginal?.(request, selected);
+      if (!plan) throw new AppError('not_found', 'There is nothing at this address');
       req.delivery = {
         kind: 'planned',
         selected,
-        plan: plan({ method, fields, now: now(), createBoundary }, selected),
+        request,
+        plan,
+        ...(derivation ? { derivation } : {}),
         holdUntil(promise) {
           work = promise;
         },
@@ -64,6 +81,19 @@ export function createSelectTrack({
       req.delivery = { kind: 'failed', error };
     }
     next();
+  };
+}
+
+function planDerived(request: PlanRequest, { representation }: Derivation): ResponsePlan {
+  return { ...planUnbounded(request, representation), segments: [], contentLength: 0 };
+}
+
+function readDerivationRequest({ originalUrl, params, headers }: Request): DerivationRequest {
+  const start = originalUrl.indexOf('?');
+  return {
+    query: new URLSearchParams(start < 0 ? '' : originalUrl.slice(start)),
+    params: params as Readonly<Record<string, string>>,
+    accept: headers.accept,
   };
 }
 

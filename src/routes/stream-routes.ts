@@ -16,6 +16,9 @@ export interface StreamRoutesDeps {
   readonly authenticate: RequestHandler;
   readonly stream: TrackSteps;
   readonly metadata: TrackSteps;
+  /** what is made of a track, by the path behind it */
+  readonly derived: Readonly<Record<string, TrackSteps>>;
+  readonly prepare: TrackSteps;
 }
 
 /** Everything below /api/stream. HEAD takes the way of GET. */
@@ -26,12 +29,20 @@ export function createStreamRoutes({
   authenticate,
   stream,
   metadata,
+  derived,
+  prepare,
 }: StreamRoutesDeps): Router {
   const router = Router({ caseSensitive: true });
   router.all('/:trackId', nameRoute);
   router.all('/:trackId/metadata', nameRoute);
+  router.all('/:trackId/prepare', nameRoute);
+  for (const path of Object.keys(derived)) router.all(`/:trackId${path}`, nameRoute);
   router.use(methodGuard, refuseContent, authenticate);
   router.get('/:trackId', stream.select, stream.limit, stream.send);
   router.get('/:trackId/metadata', metadata.select, metadata.limit, metadata.send);
+  for (const [path, { select, limit, send }] of Object.entries(derived)) {
+    router.get(`/:trackId${path}`, select, limit, send);
+  }
+  router.post('/:trackId/prepare', prepare.select, prepare.limit, prepare.send);
   return router;
 }

@@ -70,6 +70,7 @@ export class LentTrack implements OpenedTrack {
   readonly extension: string;
   readonly sizeBytes: number;
   readonly mtimeNs: bigint;
+  readonly descriptor?: number;
   readonly readAtOnce?: NonNullable<OpenedTrack['readAtOnce']>;
   private isReturned = false;
   private longOut = 0;
@@ -83,6 +84,7 @@ export class LentTrack implements OpenedTrack {
     this.extension = track.extension;
     this.sizeBytes = track.sizeBytes;
     this.mtimeNs = track.mtimeNs;
+    if (track.descriptor !== undefined) this.descriptor = track.descriptor;
     const { readAtOnce } = entry;
     if (!readAtOnce) return;
     this.readAtOnce = (range) => {

@@ -12,8 +12,6 @@ export interface Recipe {
   readonly key: string;
   /** of the whole output, where it is known before; output of another length is a failure */
   readonly lengthBytes?: number;
-  /** on whose behalf */
-  readonly subject: string;
   /**
    * Makes the output, in its order. What it needs must stay open until `Product.whenOver`.
    *
@@ -26,6 +24,7 @@ export interface Recipe {
 export interface Product extends ByteSource {
   /** of the whole; undefined while that is not known */
   readonly lengthBytes: number | undefined;
+  readonly isWhole: boolean;
   /**
    * Waits until so many bytes are there, or the output is whole; decides it before an answer begins.
    *
@@ -42,8 +41,12 @@ export interface Product extends ByteSource {
 export interface Productions {
   /** What is kept or being made already; starts nothing. */
   find(key: string): Promise<Product | undefined>;
-  /** The output of the recipe; all who ask for one key share one production. */
-  open(recipe: Recipe): Promise<Product>;
+  /**
+   * The output of the recipe; all who ask for one key share one production.
+   *
+   * @param subject on whose behalf it is begun, if it must be
+   */
+  open(recipe: Recipe, subject: string): Promise<Product>;
   /** Ends what is running. */
   close(): Promise<void>;
 }
@@ -75,8 +78,8 @@ export function createProductions(deps: ProductionsDeps): Productions {
     return file ? openKept(file) : running.get(key)?.join();
   };
 
-  const start = (recipe: Recipe): Product => {
-    const production = startProduction(recipe, deps, () => {
+  const start = (recipe: Recipe, subject: string): Product => {
+    const production = startProduction({ ...recipe, subject }, deps, () => {
       // one that is being ended is nobody's any more; another may have begun meanwhile
       if (running.get(recipe.key) === production) running.delete(recipe.key);
     });
@@ -89,7 +92,7 @@ export function createProductions(deps: ProductionsDeps): Productions {
   return {
     find,
     // nothing is awaited between the look and the start, so no two start
-    open: async (recipe) => (await find(recipe.key)) ?? start(recipe),
+    open: async (recipe, subject) => (await find(recipe.key)) ?? start(recipe, subject),
     async close() {
       for (const production of all) production.stop();
       await Promise.all([...all].map(({ whenOver }) => whenOver));
@@ -123,6 +126,7 @@ function openKept(file: DerivedFile): Product {
   };
   return {
     lengthBytes: file.sizeBytes,
+    isWhole: true,
     until: () => Promise.resolve(),
     whenOver: Promise.resolve(),
     read: (range, signal) => streamOf(range, readAt, signal),
@@ -133,13 +137,15 @@ function openKept(file: DerivedFile): Product {
   };
 }
 
+type Order = Recipe & { readonly subject: string };
+
 interface Production {
   join(): Product;
   stop(): void;
   readonly whenOver: Promise<void>;
 }
 
-function startProduction(recipe: Recipe, deps: ProductionsDeps, forget: () => void): Production {
+function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => void): Production {
   const stopping = new AbortController();
   const output = createGrowingOutput(() => deps.files.create(recipe.key));
   const speed = createSpeedometer(output);
@@ -179,6 +185,9 @@ function startProduction(recipe: Recipe, deps: ProductionsDeps, forget: () => vo
         get lengthBytes() {
           return isWhole ? output.writtenBytes : recipe.lengthBytes;
         },
+        get isWhole() {
+          return isWhole;
+        },
         whenOver,
         async until(bytes, signal) {
           const waitingSince = performance.now();
@@ -201,7 +210,7 @@ function startProduction(recipe: Recipe, deps: ProductionsDeps, forget: () => vo
 }
 
 async function produce(
-  recipe: Recipe,
+  recipe: Order,
   { slots, onNotKept }: ProductionsDeps,
   output: GrowingOutput,
   signal: AbortSignal,

@@ -10,6 +10,10 @@ export interface Representation {
   /** whole seconds since 1970 */
   readonly lastModifiedSeconds: number;
   readonly contentDisposition: string;
+  /** `private, no-cache` where nothing else is said */
+  readonly cacheControl?: string;
+  /** what else every answer about it says, 304 included */
+  readonly furtherFields?: Readonly<Record<string, string>>;
 }
 
 /** Bytes of a representation that are in memory. */

@@ -57,7 +57,11 @@ export function prepareRepresentation(
 ): PreparedRepresentation {
   // a date ahead of our own clock must not be sent (RFC 9110 §8.8.2.1)
   const lastModifiedSeconds = Math.min(representation.lastModifiedSeconds, Math.floor(now / 1000));
-  const cacheFields = { ETag: representation.entityTag, 'Cache-Control': CACHE_CONTROL };
+  const cacheFields = {
+    ETag: representation.entityTag,
+    'Cache-Control': representation.cacheControl ?? CACHE_CONTROL,
+    ...representation.furtherFields,
+  };
   return {
     representation,
     validators: { entityTag: readOwnTag(representation.entityTag), lastModifiedSeconds },
@@ -111,6 +115,31 @@ export function planWithoutRange({ fields, now }: PlanRequest, entityTag: string
   if (outcome === 'failed') return withoutContent(412, {});
   const cacheFields = { ETag: entityTag, 'Cache-Control': CACHE_CONTROL };
   return withoutContent(outcome === 'not-modified' ? 304 : 200, cacheFields);
+}
+
+/** A representation whose length nobody knows before its last byte. */
+export type UnboundedRepresentation = Omit<Representation, 'lengthBytes'>;
+
+/**
+ * Decides a GET or HEAD of something whose length is not known: preconditions count, ranges do not.
+ * Its content, where there is any, follows in chunks.
+ */
+export function planUnbounded(
+  request: PlanRequest,
+  representation: UnboundedRepresentation,
+): Omit<ResponsePlan, 'segments' | 'contentLength'> {
+  const prepared = prepareRepresentation({ ...representation, lengthBytes: 0 }, request.now);
+  const outcome = evaluatePreconditions(request.fields, prepared.validators, request.now);
+  if (outcome === 'failed') return withoutContent(412, {});
+  if (outcome === 'not-modified') return withoutContent(304, prepared.cacheFields);
+  return {
+    status: 200,
+    fields: {
+      ...prepared.commonFields,
+      'Accept-Ranges': 'none',
+      'Content-Type': representation.mediaType,
+    },
+  };
 }
 
 function wholeRepresentation(

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { type RequestListener, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { createRequestListener } from '../../src/app';
 import { parseConfig } from '../../src/config';
@@ -31,6 +33,7 @@ export async function startApp(
     RATE_LIMIT_AUTH_FAILURES: '1000000',
     // CI runs all suites both ways
     FAST_LANE: process.env.FAST_LANE,
+    CACHE_DIR: join(tmpdir(), `tuneton-test-cache-${process.pid}`),
     ...env,
   });
   const log: Record<string, unknown>[] = [];

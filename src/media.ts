@@ -1,0 +1,64 @@
+import { openFfmpeg } from './adapters/ffmpeg';
+import { type Config } from './config';
+import { describeError, type Logger } from './observability/logger';
+import { createArtwork } from './services/artwork';
+import { type Derivation, type Derive } from './services/derivation';
+import { createHlsPackager } from './services/hls-packager';
+import { createJobSlots } from './services/job-slots';
+import { createLoudness } from './services/loudness';
+import { type MetadataService } from './services/metadata-service';
+import { createProductions, type Productions } from './services/productions';
+import { createTranscoder } from './services/transcoder';
+import { createWaveform } from './services/waveform';
+import { openDerivedFiles } from './storage/derived-files';
+
+/** What is made of tracks, on demand. */
+export interface Media {
+  readonly productions: Productions;
+  /** undefined for what is the stored original */
+  readonly transcode: Derive<Derivation | undefined>;
+  readonly hls: Derive;
+  readonly artwork: Derive;
+  readonly waveform: Derive;
+  readonly loudness: Derive;
+  /** Ends what is being made. */
+  close(): Promise<void>;
+}
+
+export interface MediaDeps {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metadata: MetadataService;
+}
+
+/** Composition of all that makes something of a track; a part of `container.ts`. */
+export async function createMedia({ config, logger, metadata }: MediaDeps): Promise<Media> {
+  const ffmpeg = await openFfmpeg(config.ffmpegPath);
+  if (!ffmpeg) {
+    logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
+      ffmpegPath: config.ffmpegPath ?? null,
+    });
+  }
+  const complain = (error: unknown): void => {
+    logger.warn('what is made of tracks cannot be kept', { error: describeError(error) });
+  };
+  const productions = createProductions({
+    files: await openDerivedFiles({
+      folder: config.cacheDir,
+      maxBytes: config.cacheMaxBytes,
+      onTrouble: complain,
+    }),
+    slots: createJobSlots({ mostRunning: config.transcodeJobs }),
+    onNotKept: complain,
+  });
+  const deps = { ffmpeg, metadata, productions };
+  return {
+    productions,
+    transcode: createTranscoder(deps),
+    hls: createHlsPackager(deps),
+    artwork: createArtwork(deps),
+    waveform: createWaveform(deps),
+    loudness: createLoudness(deps),
+    close: () => productions.close(),
+  };
+}

@@ -1,0 +1,43 @@
+import { type UnboundedRepresentation } from '../streaming/response-plan';
+import { type Ffmpeg } from '../adapters/ffmpeg';
+import { type MetadataService } from './metadata-service';
+import { type Productions, type Recipe } from './productions';
+import { type SelectedTrack } from './track-source';
+
+/** What everything that is made of a track needs. */
+export interface DerivationDeps {
+  readonly metadata: MetadataService;
+  /** undefined where none is installed: what needs it answers `ffmpeg_unavailable` */
+  readonly ffmpeg: Ffmpeg | undefined;
+  readonly productions: Productions;
+}
+
+/** Something that is made of a track: what HTTP says of it, and how its bytes come about. */
+export interface Derivation {
+  readonly representation: UnboundedRepresentation;
+  /** bytes that are there at once, or how they are made when somebody asks for them */
+  readonly content: Buffer | Recipe;
+  /** the answer begins with the first bytes; else when the output is whole, with its length */
+  readonly isStreamed?: boolean;
+}
+
+/** Query and fields of a request, as far as they choose among what can be made of a track. */
+export interface DerivationRequest {
+  readonly query: URLSearchParams;
+  /** parts of the path behind the track, by name */
+  readonly params: Readonly<Record<string, string>>;
+  /** value of `Accept` */
+  readonly accept: string | undefined;
+}
+
+/**
+ * Decides what a request asks for.
+ *
+ * @param selected stays open until what is made of it is over
+ * @returns undefined when it is the stored original
+ * @throws AppError `bad_request` for values that are not offered, and what reading the track throws
+ */
+export type Derive<Result = Derivation> = (
+  selected: SelectedTrack,
+  request: DerivationRequest,
+) => Promise<Result>;
