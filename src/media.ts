@@ -2,7 +2,7 @@ import { openFfmpeg } from './adapters/ffmpeg';
 import { type Config } from './config';
 import { describeError, type Logger } from './observability/logger';
 import { createArtwork } from './services/artwork';
-import { type Derivation, type Derive } from './services/derivation';
+import { type Derivation, type Derive, type StoredOriginal } from './services/derivation';
 import { createHlsPackager } from './services/hls-packager';
 import { createJobSlots } from './services/job-slots';
 import { createLoudness } from './services/loudness';
@@ -15,8 +15,7 @@ import { openDerivedFiles } from './storage/derived-files';
 /** What is made of tracks, on demand. */
 export interface Media {
   readonly productions: Productions;
-  /** undefined for what is the stored original */
-  readonly transcode: Derive<Derivation | undefined>;
+  readonly transcode: Derive<Derivation | StoredOriginal>;
   readonly hls: Derive;
   readonly artwork: Derive;
   readonly waveform: Derive;
@@ -52,13 +51,19 @@ export async function createMedia({ config, logger, metadata }: MediaDeps): Prom
     onNotKept: complain,
   });
   const deps = { ffmpeg, metadata, productions };
+  const loudness = createLoudness(deps);
   return {
     productions,
-    transcode: createTranscoder(deps),
+    transcode: createTranscoder({
+      ffmpeg,
+      metadata,
+      loudness,
+      targetLufs: config.loudnessTargetLufs,
+    }),
     hls: createHlsPackager(deps),
     artwork: createArtwork(deps),
     waveform: createWaveform(deps),
-    loudness: createLoudness(deps),
+    loudness,
     close: () => productions.close(),
   };
 }

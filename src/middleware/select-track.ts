@@ -1,6 +1,11 @@
 import { type Request, type RequestHandler } from 'express';
 import { AppError } from '../errors';
-import { type Derivation, type DerivationRequest, type Derive } from '../services/derivation';
+import {
+  type Derivation,
+  type DerivationRequest,
+  type Derive,
+  type StoredOriginal,
+} from '../services/derivation';
 import { type SelectedTrack, type TrackSource } from '../services/track-source';
 import { readRequestFields } from '../streaming/request-fields';
 import { planUnbounded, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
@@ -34,7 +39,7 @@ export interface SelectTrackDeps {
   /** of the track itself */
   readonly plan?: (request: PlanRequest, selected: SelectedTrack) => ResponsePlan;
   /** asked first; without a plan it must have an answer */
-  readonly derive?: Derive<Derivation | undefined>;
+  readonly derive?: Derive<Derivation | StoredOriginal>;
   readonly createBoundary: () => string;
   /** milliseconds since 1970 */
   readonly now: () => number;
@@ -62,11 +67,11 @@ export function createSelectTrack({
       const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
       const fields = readRequestFields(req.rawHeaders);
       const request = { method, fields, now: now(), createBoundary } as const;
-      const derivation = await derive?.(selected, readDerivationRequest(req));
+      const wanted = await derive?.(selected, readDerivationRequest(req));
+      const derivation = wanted && 'content' in wanted ? wanted : undefined;
       const plan = derivation
         ? planDerived(request, derivation)
-        : planOriginal?.(request, selected);
-      if (!plan) throw new AppError('not_found', 'There is nothing at this address');
+        : planStored(planOriginal?.(request, selected), wanted);
       req.delivery = {
         kind: 'planned',
         selected,
@@ -82,6 +87,15 @@ export function createSelectTrack({
     }
     next();
   };
+}
+
+function planStored(
+  plan: ResponsePlan | undefined,
+  wanted: Derivation | StoredOriginal | undefined,
+): ResponsePlan {
+  if (!plan) throw new AppError('not_found', 'There is nothing at this address');
+  if (!wanted || !('furtherFields' in wanted)) return plan;
+  return { ...plan, fields: { ...plan.fields, ...wanted.furtherFields } };
 }
 
 function planDerived(request: PlanRequest, { representation }: Derivation): ResponsePlan {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type UnboundedRepresentation } from '../streaming/response-plan';
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { type MetadataService } from './metadata-service';
@@ -21,6 +22,11 @@ export interface Derivation {
   readonly isStreamed?: boolean;
 }
 
+/** The track as it is stored, and what is said of that choice. */
+export interface StoredOriginal {
+  readonly furtherFields: Readonly<Record<string, string>>;
+}
+
 /** Query and fields of a request, as far as they choose among what can be made of a track. */
 export interface DerivationRequest {
   readonly query: URLSearchParams;
@@ -34,10 +40,24 @@ export interface DerivationRequest {
  * Decides what a request asks for.
  *
  * @param selected stays open until what is made of it is over
- * @returns undefined when it is the stored original
  * @throws AppError `bad_request` for values that are not offered, and what reading the track throws
  */
 export type Derive<Result = Derivation> = (
   selected: SelectedTrack,
   request: DerivationRequest,
 ) => Promise<Result>;
+
+/**
+ * Names an output: the same name, the same bytes.
+ *
+ * @param kind tells outputs of one kind from others; letters
+ * @param parts everything else that the bytes follow from, the version of what makes them included
+ */
+export function derivationKey(
+  kind: string,
+  { id, entityTag }: SelectedTrack,
+  parts: readonly (string | number | boolean | null | undefined)[],
+): string {
+  const digest = hash('sha256', JSON.stringify([id, entityTag, ...parts]), 'base64url');
+  return `${kind}-${digest.slice(0, 32)}`;
+}

@@ -5,7 +5,7 @@ import { formatDuration, formatText, formatWhole, formatYear } from './metadata-
 import { type SelectedTrack } from './track-source';
 
 /** Changes whenever the schema or the meaning of a field does; cached values of others are not read. */
-export const METADATA_SHAPE_VERSION = 1;
+export const METADATA_SHAPE_VERSION = 2;
 
 const text = z.string().max(1000);
 const whole = z.int().min(0);
@@ -24,6 +24,8 @@ export const trackMetadataSchema = z
     discNumber: whole.nullable(),
     /** seconds, with three decimals */
     duration: z.number().min(0).nullable(),
+    /** only of large tracks with a variable bit rate that do not say it */
+    durationIsEstimate: z.literal(true).exactOptional(),
     /** kbit/s of the audio on average */
     bitrate: whole.nullable(),
     format: z.literal(Object.keys(MEDIA_TYPES) as AudioFormat[]),
@@ -145,6 +147,7 @@ function buildMetadata(
     trackNumber: formatWhole(tags.text.trackNumber),
     discNumber: formatWhole(tags.text.discNumber),
     duration: formatDuration(audio.durationSeconds),
+    ...(audio.isDurationEstimate ? { durationIsEstimate: true as const } : {}),
     bitrate: formatWhole(averageKbps(tags, track.sizeBytes)),
     format,
     codec: formatText(audio.codec),

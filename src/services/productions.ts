@@ -12,6 +12,8 @@ export interface Recipe {
   readonly key: string;
   /** of the whole output, where it is known before; output of another length is a failure */
   readonly lengthBytes?: number;
+  /** What is to be done before this takes a place, with places of its own. */
+  readonly before?: (subject: string, signal: AbortSignal) => Promise<void>;
   /**
    * Makes the output, in its order. What it needs must stay open until `Product.whenOver`.
    *
@@ -215,6 +217,7 @@ async function produce(
   output: GrowingOutput,
   signal: AbortSignal,
 ): Promise<void> {
+  await recipe.before?.(recipe.subject, signal);
   const release = await slots.take(recipe.subject, signal);
   try {
     await recipe.produce((chunk) => output.append(chunk), signal);

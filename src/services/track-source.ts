@@ -99,7 +99,7 @@ function formatEntityTag({ sizeBytes, mtimeNs }: OpenedTrack): string {
 }
 
 /** @see RFC 6266 §4 (the plain name is for clients that read only that), RFC 8187 */
-function formatInlineName(fileName: string): string {
+export function formatInlineName(fileName: string): string {
   const name = shorten(fileName.replace(UNSAFE_IN_NAMES, '_'));
   // some clients decode percent signs even here
   const plainName = name.replace(/[^\x20-\x7e]|%/gu, '_');

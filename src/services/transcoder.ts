@@ -1,6 +1,201 @@
-import { type Derivation, type DerivationDeps, type Derive } from './derivation';
+import { type Ffmpeg } from '../adapters/ffmpeg';
+import { AppError } from '../errors';
+import { derivationKey, type Derivation, type Derive, type StoredOriginal } from './derivation';
+import { translateFailure, undecodable } from './ffmpeg-failures';
+import { type LoudnessMeter } from './loudness';
+import { type MetadataService } from './metadata-service';
+import { type Recipe } from './productions';
+import { describeSound, type SourceSound } from './source-sound';
+import { describeOriginal, formatInlineName, type SelectedTrack } from './track-source';
+import { resolveForm, type HeadPatch, type TranscodeForm } from './transcode-form';
+import {
+  chooseWithin,
+  parseTranscodeOptions,
+  type AutomaticOptions,
+  type TranscodeOptions,
+} from './transcode-options';
 
-/** GET of a track in another form. */
-export function createTranscoder(deps: DerivationDeps): Derive<Derivation | undefined> {
-  return () => Promise.resolve(deps.ffmpeg ? undefined : undefined);
+export interface TranscoderDeps {
+  readonly metadata: MetadataService;
+  /** undefined where none is installed */
+  readonly ffmpeg: Ffmpeg | undefined;
+  readonly loudness: LoudnessMeter;
+  /** LUFS that `gain=track` aims at */
+  readonly targetLufs: number;
+}
+
+/** Changes whenever the bytes of the same request would. */
+const SHAPE_VERSION = 1;
+/** dBTP that no change of level may exceed */
+const TRUE_PEAK_LIMIT = -1;
+const SELECTED_FORMAT_FIELD = 'X-Selected-Format';
+
+/** GET of a track in the form that its listener's device and line can take. */
+export function createTranscoder(deps: TranscoderDeps): Derive<Derivation | StoredOriginal> {
+  return async (selected, { query }) => {
+    const wanted = parseTranscodeOptions(query);
+    if (!wanted) return { furtherFields: {} };
+    const source = await describeSound(selected, deps.metadata);
+    if (wanted.format !== 'auto') return derive(deps, selected, { ...wanted, source });
+    const { reason, chosen } = choose(wanted, source);
+    if (!chosen)
+      return { furtherFields: { [SELECTED_FORMAT_FIELD]: `original; reason=${reason}` } };
+    return derive(deps, selected, { ...wanted, ...chosen, source, reason });
+  };
+}
+
+/** What is chosen for a line, and why; without a choice the original. */
+function choose(
+  { maxBitrateKbps, startSeconds, isLeveled, channels }: AutomaticOptions,
+  source: SourceSound | undefined,
+): {
+  readonly reason: string;
+  readonly chosen?: Pick<TranscodeOptions, 'format' | 'bitrateKbps'>;
+} {
+  const isAsIs = startSeconds === 0 && !isLeveled && channels === undefined;
+  const originalKbps = source?.bitrateKbps ?? Infinity;
+  if (isAsIs && (originalKbps <= maxBitrateKbps || maxBitrateKbps === Infinity)) {
+    return { reason: 'fits' };
+  }
+  const chosen = chooseWithin(maxBitrateKbps);
+  if (!isAsIs) return { reason: 'form-asked-for', chosen };
+  const isKnown = Number.isFinite(originalKbps);
+  return { reason: isKnown ? 'original-exceeds-bitrate' : 'original-bitrate-unknown', chosen };
+}
+
+type Wanted = TranscodeOptions & {
+  readonly source: SourceSound | undefined;
+  readonly reason?: string;
+};
+
+function derive(
+  { ffmpeg, loudness, targetLufs }: TranscoderDeps,
+  selected: SelectedTrack,
+  { source, reason, ...options }: Wanted,
+): Derivation {
+  if (!source) throw new AppError('track_undecodable', 'There is no sound in this track');
+  const form = resolveForm(options, source);
+  if (!ffmpeg?.encoders.has(form.encoder)) {
+    throw new AppError(
+      'ffmpeg_unavailable',
+      `Tracks cannot be converted to ${options.format} here`,
+    );
+  }
+  const { format, bitrateKbps, startSeconds, isLeveled, channels } = options;
+  const key = derivationKey('transcode', selected, [
+    ...[SHAPE_VERSION, ffmpeg.version, format, bitrateKbps, startSeconds, channels],
+    isLeveled ? targetLufs : null,
+  ]);
+  const measureGain = async (subject: string): Promise<number> => {
+    const { integratedLufs, truePeakDbtp } = await loudness.measure(selected, subject);
+    if (integratedLufs === null || truePeakDbtp === null) return 0;
+    return Math.min(targetLufs - integratedLufs, TRUE_PEAK_LIMIT - truePeakDbtp);
+  };
+  const chosen = bitrateKbps === undefined ? format : `${format}; bitrate=${bitrateKbps}`;
+  const { fileName } = selected.track;
+  const dot = fileName.lastIndexOf('.');
+  return {
+    representation: {
+      mediaType: form.mediaType,
+      entityTag: `"${key}"`,
+      lastModifiedSeconds: describeOriginal(selected).lastModifiedSeconds,
+      contentDisposition: formatInlineName(`${fileName.slice(0, dot)}.${form.extension}`),
+      ...(reason === undefined
+        ? {}
+        : { furtherFields: { [SELECTED_FORMAT_FIELD]: `${chosen}; reason=${reason}` } }),
+    },
+    content: createRecipe(
+      { key, ffmpeg, selected, form, startSeconds, source },
+      isLeveled ? measureGain : undefined,
+    ),
+    isStreamed: true,
+  };
+}
+
+interface Transcode {
+  readonly key: string;
+  readonly ffmpeg: Ffmpeg;
+  readonly selected: SelectedTrack;
+  readonly form: TranscodeForm;
+  readonly source: SourceSound;
+  readonly startSeconds: number;
+}
+
+function createRecipe(
+  { key, ffmpeg, selected, form, source, startSeconds }: Transcode,
+  measureGain: ((subject: string) => Promise<number>) | undefined,
+): Recipe {
+  let level: string[] = [];
+  return {
+    key,
+    ...(form.lengthBytes === undefined ? {} : { lengthBytes: form.lengthBytes }),
+    ...(measureGain
+      ? {
+          async before(subject) {
+            level = [`volume=${(await measureGain(subject)).toFixed(2)}dB`];
+          },
+        }
+      : {}),
+    async produce(append, signal) {
+      const { descriptor } = selected.track;
+      if (descriptor === undefined) {
+        throw new AppError('not_implemented', 'Tracks of this library cannot be converted');
+      }
+      const writer = createHeadWriter(form, append);
+      try {
+        await ffmpeg.run(
+          {
+            container: selected.format,
+            ...(startSeconds > 0 ? { seekSeconds: startSeconds } : {}),
+            filter: [...level, form.filter].join(','),
+            muxer: form.muxer,
+            outputOptions: form.outputOptions,
+            trackDescriptor: descriptor,
+            durationSeconds: source.durationSeconds,
+          },
+          writer.write,
+          signal,
+        );
+      } catch (error) {
+        throw translateFailure(error);
+      }
+      await writer.end();
+    },
+  };
+}
+
+interface HeadWriter {
+  readonly write: (chunk: Buffer) => Promise<void>;
+  /** @throws AppError `track_undecodable` when nothing came */
+  end(): Promise<void>;
+}
+
+/** Puts the header in front of the first bytes of ffmpeg, or rewrites them. */
+function createHeadWriter(
+  { header, head }: { readonly header?: Buffer; readonly head?: HeadPatch },
+  append: (chunk: Buffer) => Promise<void>,
+): HeadWriter {
+  // not before its first bytes: until then the track may turn out to be undecodable
+  let start = header ?? Buffer.alloc(0);
+  let hasOutput = false;
+  let isStarted = false;
+  return {
+    async write(chunk) {
+      hasOutput = true;
+      if (isStarted) {
+        await append(chunk);
+        return;
+      }
+      start = Buffer.concat([start, chunk]);
+      const headBytes = head ? head.measure(start) : 0;
+      if (headBytes === undefined || start.length < headBytes) return;
+      isStarted = true;
+      if (head) await append(head.patch(start.subarray(0, headBytes)));
+      await append(start.subarray(headBytes));
+    },
+    async end() {
+      if (!hasOutput) throw undecodable();
+      if (!isStarted) await append(start);
+    },
+  };
 }

@@ -8,6 +8,8 @@ export interface MpegAudio {
   readonly channels: number | null;
   readonly durationSeconds: number;
   readonly bitRateBps: number;
+  /** not every frame was counted, and their bit rates differ */
+  readonly isEstimate: boolean;
 }
 
 export interface MpegSpan {
@@ -62,6 +64,7 @@ export async function readMpegAudio(
 interface FrameCount {
   readonly samples: number;
   readonly bytes: number;
+  readonly isEstimate?: boolean;
 }
 
 function describe(frame: FrameHeader, audio: MpegSpan, count: FrameCount): MpegAudio | undefined {
@@ -69,7 +72,8 @@ function describe(frame: FrameHeader, audio: MpegSpan, count: FrameCount): MpegA
   const durationSeconds = (lengthOf(audio) * count.samples) / count.bytes / frame.sampleRateHz;
   const { codec, sampleRateHz, channels } = frame;
   const bitRateBps = (lengthOf(audio) * 8) / durationSeconds;
-  return { codec, sampleRateHz, channels, durationSeconds, bitRateBps };
+  const isEstimate = count.isEstimate === true;
+  return { codec, sampleRateHz, channels, durationSeconds, bitRateBps, isEstimate };
 }
 
 function lengthOf(span: MpegSpan): number {
@@ -142,12 +146,16 @@ async function countFrames(
   if (spread.bitRates.size === 1 && bitRateBps) {
     return { samples: frame.sampleRateHz * 8, bytes: bitRateBps };
   }
-  if (!hasTime()) return spread;
+  const estimate = { ...spread, isEstimate: true };
+  if (!hasTime()) return estimate;
   if (lengthOf(audio) <= LARGEST_WALK_BYTES) {
-    return (await countAll(source, audio, frame.kind, hasTime)) ?? spread;
+    return (await countAll(source, audio, frame.kind, hasTime)) ?? estimate;
   }
   const most = LARGEST_WALK_BYTES / WINDOW_BYTES;
-  return countWindows(source, audio, frame.kind, { most, hasTime });
+  return {
+    ...(await countWindows(source, audio, frame.kind, { most, hasTime })),
+    isEstimate: true,
+  };
 }
 
 /** @returns undefined when there was no time to count to the end */

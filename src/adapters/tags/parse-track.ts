@@ -177,6 +177,7 @@ function resolveMpeg(parsed: IAudioMetadata | undefined, mpeg: MpegAudio | undef
     channels: mpeg?.channels ?? null,
     bitsPerSample: null,
     durationSeconds: mpeg?.durationSeconds ?? null,
+    ...(mpeg?.isEstimate === true ? { isDurationEstimate: true as const } : {}),
     bitRateBps: mpeg?.bitRateBps ?? null,
   };
 }

@@ -20,6 +20,8 @@ export interface TrackAudio {
   readonly channels: number | null;
   readonly bitsPerSample: number | null;
   readonly durationSeconds: number | null;
+  /** absent where the duration is exact */
+  readonly isDurationEstimate?: true;
   /** the average; null where only a nominal one is known */
   readonly bitRateBps: number | null;
 }

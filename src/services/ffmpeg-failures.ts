@@ -1,0 +1,17 @@
+import { FfmpegFailed } from '../adapters/ffmpeg';
+import { AppError } from '../errors';
+
+/** What a failed run is to the client; anything else is passed on as it is. */
+export function translateFailure(error: unknown): unknown {
+  if (!(error instanceof FfmpegFailed)) return error;
+  // it read the track to its end, or to what it could not read, and had nothing to give
+  if (error.reason === 'exit' && error.outputBytes === 0) return undecodable(error);
+  return new AppError('track_unavailable', 'The track could not be converted', { cause: error });
+}
+
+/** @param cause for the operator */
+export function undecodable(cause?: unknown): AppError {
+  return new AppError('track_undecodable', 'There is no sound in this track that can be decoded', {
+    cause,
+  });
+}
