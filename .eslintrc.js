@@ -11,6 +11,15 @@ const { defineConfig, globalIgnores } = require('eslint/config');
  * A line that fits no room does two things.
  */
 const rooms = {
+  audio: {
+    never: [
+      'express',
+      'node:{fs,fs/promises,http,net,stream,child_process}',
+      '**/{routes,middleware,controllers,services,storage,adapters,streaming,workers,observability}/**',
+      '**/{config,container,app}',
+    ],
+    why: 'audio/ is pure knowledge of audio formats: numbers and bytes in, numbers and bytes out',
+  },
   streaming: {
     never: [
       'express',
