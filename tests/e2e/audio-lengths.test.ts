@@ -13,7 +13,7 @@ import { forcedSamplesFilter, mp3SampleRate, resampledCount } from '../../src/au
 import { formatWavHeader, planWav } from '../../src/audio/wav-layout';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 
-/** Other versions are tried by naming one; 4.1 and 5.1 were seen to pass. */
+/** Other versions are tried by naming one; 5.1 passes, 4.1 gave the same sizes. */
 const FFMPEG = process.env.FFMPEG_PATH ?? 'ffmpeg';
 
 const SOURCE_RATES_HZ = [
@@ -75,7 +75,8 @@ describe('lengths known before encoding', () => {
     }
     expect(wrong).toEqual([]);
     expect(mp3s).toBeGreaterThanOrEqual(500);
-  }, 180_000);
+    // 36 s of one core; machines that are shared take a multiple
+  }, 600_000);
 });
 
 describe('durations of formats whose length is not known', () => {
