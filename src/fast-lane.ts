@@ -2,6 +2,7 @@ import { type IncomingMessage, type RequestListener, type ServerResponse } from 
 import { type Container } from './container';
 import { planContent, planMetadata } from './controllers/metadata-controller';
 import { deliver, planStream } from './controllers/stream-controller';
+import { vouchFor } from './middleware/authenticate';
 import { setFields } from './middleware/browser-fields';
 import { findFault } from './middleware/check-request';
 import { answerError } from './middleware/error-handler';
@@ -10,6 +11,7 @@ import { type FastQuota } from './middleware/rate-limit';
 import { announcesContent } from './middleware/refuse-content';
 import { beginRequest } from './middleware/request-context';
 import { subjectKey } from './services/redis-keys';
+import { type Principal } from './services/token-verifier';
 import { describeError } from './observability/logger';
 import { type SelectedTrack } from './services/track-source';
 import { createMemorySource } from './streaming/memory-source';
@@ -26,7 +28,7 @@ interface PlainRequest {
   readonly res: ServerResponse;
   readonly trackId: string;
   readonly isMetadata: boolean;
-  readonly subject: string;
+  readonly principal: Principal;
 }
 
 /** What a plain request comes to, before anything is counted or sent. */
@@ -57,12 +59,12 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     const token = readToken(req);
     if (trackId === undefined || token === undefined) return undefined;
     if (findFault(req) || announcesContent(req.headers)) return undefined;
-    const subject = tokens.recall(token)?.subject;
-    if (subject === undefined) return undefined;
-    const isMetadata = metadata !== undefined;
-    if (!isMetadata && !admissions.renewNow(subject, trackId)) return undefined;
-    return { req, res, trackId, isMetadata, subject };
+    const principal = tokens.recall(token);
+    return principal && { req, res, trackId, isMetadata: metadata !== undefined, principal };
   };
+
+  const isAdmitted = ({ principal, trackId, isMetadata }: PlainRequest): boolean =>
+    isMetadata || admissions.renewNow(principal.subject, trackId);
 
   const decide = (
     { req, isMetadata }: PlainRequest,
@@ -82,7 +84,8 @@ export function createFastLane(container: Container, app: RequestListener): Requ
 
   /** @returns false when the app has to answer */
   const answer = (plain: PlainRequest, selected: SelectedTrack): boolean => {
-    const { req, res, trackId, isMetadata, subject } = plain;
+    const { req, res, trackId, isMetadata } = plain;
+    const { subject } = plain.principal;
     const decision = decide(plain, selected);
     if (!decision) return false;
     const { plan, source, quota } = decision;
@@ -107,6 +110,12 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     return true;
   };
 
+  /** To the app, which need not verify the token again. */
+  const handOn = ({ req, res, principal }: PlainRequest): void => {
+    vouchFor(req, principal);
+    app(req, res);
+  };
+
   const pass = (plain: PlainRequest, selected: SelectedTrack): void => {
     try {
       if (answer(plain, selected)) return;
@@ -114,23 +123,29 @@ export function createFastLane(container: Container, app: RequestListener): Requ
       container.logger.error('fast lane', { error: describeError(error) });
     }
     void selected.track.close();
-    app(plain.req, plain.res);
+    handOn(plain);
   };
 
-  return (req, res) => {
-    const plain = readPlain(req, res);
-    const selected = plain && tracks.selectNow(plain.trackId);
-    if (!plain || (plain.isMetadata && !selected)) app(req, res);
-    else if (selected) pass(plain, selected);
+  const select = (plain: PlainRequest): void => {
+    const selected = tracks.selectNow(plain.trackId);
+    if (selected) pass(plain, selected);
+    else if (plain.isMetadata) handOn(plain);
     else
       tracks.select(plain.trackId).then(
         (opened) => {
           pass(plain, opened);
         },
         () => {
-          app(req, res); // which meets the same failure, and answers it
+          handOn(plain); // the app meets the same failure, and answers it
         },
       );
+  };
+
+  return (req, res) => {
+    const plain = readPlain(req, res);
+    if (!plain) app(req, res);
+    else if (isAdmitted(plain)) select(plain);
+    else handOn(plain);
   };
 }
 

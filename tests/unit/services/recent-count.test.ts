@@ -1,4 +1,8 @@
-import { countRequest, createRecentCount, recentRequests } from '../../../src/services/recent-count';
+import {
+  countRequest,
+  createRecentCount,
+  recentRequests,
+} from '../../../src/services/recent-count';
 
 const WINDOW_MS = 100;
 
