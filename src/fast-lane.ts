@@ -9,6 +9,7 @@ import { exchangeOf } from './middleware/exchange';
 import { type FastQuota } from './middleware/rate-limit';
 import { announcesContent } from './middleware/refuse-content';
 import { beginRequest } from './middleware/request-context';
+import { handOver } from './middleware/select-track';
 import { subjectKey } from './services/redis-keys';
 import { describeError } from './observability/logger';
 import { type SelectedTrack } from './services/track-source';
@@ -107,30 +108,30 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     return true;
   };
 
-  const pass = (plain: PlainRequest, selected: SelectedTrack): void => {
+  const answerOrPass = (
+    plain: PlainRequest,
+    selecting: Promise<SelectedTrack>,
+    selected?: SelectedTrack,
+  ): void => {
     try {
-      if (answer(plain, selected)) return;
+      if (selected && answer(plain, selected)) return;
     } catch (error) {
       container.logger.error('fast lane', { error: describeError(error) });
     }
-    void selected.track.close();
+    handOver(plain.req, plain.res, plain.trackId, selecting);
     app(plain.req, plain.res);
+  };
+  const select = async (plain: PlainRequest): Promise<void> => {
+    const selecting = tracks.select(plain.trackId);
+    answerOrPass(plain, selecting, await selecting.catch(() => undefined));
   };
 
   return (req, res) => {
     const plain = readPlain(req, res);
-    const selected = plain && tracks.selectNow(plain.trackId);
-    if (!plain || (plain.isMetadata && !selected)) app(req, res);
-    else if (selected) pass(plain, selected);
-    else
-      tracks.select(plain.trackId).then(
-        (opened) => {
-          pass(plain, opened);
-        },
-        () => {
-          app(req, res); // which meets the same failure, and answers it
-        },
-      );
+    const known = plain && tracks.selectNow(plain.trackId);
+    if (!plain || (plain.isMetadata && !known)) app(req, res);
+    else if (known) answerOrPass(plain, Promise.resolve(known), known);
+    else void select(plain);
   };
 }
 
