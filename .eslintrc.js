@@ -66,12 +66,20 @@ const rooms = {
   },
 };
 
+/** `a/{b,c}` -> `a/b`, `a/c`: the rule's patterns are those of .gitignore, which knows no braces. */
+function expandBraces(pattern) {
+  const [, before, choices, after] = /^(.*)\{([^}]*)\}(.*)$/.exec(pattern) ?? [];
+  return choices === undefined
+    ? [pattern]
+    : choices.split(',').flatMap((choice) => expandBraces(before + choice + after));
+}
+
 const roomRules = Object.entries(rooms).map(([room, { never, why }]) => ({
   files: [`src/${room}/**/*.ts`],
   rules: {
     '@typescript-eslint/no-restricted-imports': [
       'error',
-      { patterns: [{ group: never, message: why }] },
+      { patterns: [{ group: never.flatMap(expandBraces), message: why }] },
     ],
   },
 }));

@@ -8,11 +8,20 @@ import { withPeers, type Entry } from './with-peers';
 /** A peer, what it is to serve, and how it is put under load. */
 export interface MeasuredEntry extends Entry {
   readonly measure: (running: RunningPeer, seconds: number) => Promise<LoadSample>;
+  /** absent: two seconds once, or one when quick */
+  readonly warmUp?: WarmUp;
 }
 
-/** Not counted. After one second the service was still getting faster, as V8 compiled what is hot. */
-const WARM_UP_SECONDS = 2;
-const QUICK_WARM_UP_SECONDS = 1;
+/** Load that is not counted. */
+export interface WarmUp {
+  readonly onceSeconds: number;
+  /** while the others have their turn, what a peer keeps for crowds is dropped */
+  readonly eachRoundSeconds: number;
+}
+
+/** After one second the service was still getting faster, as V8 compiled what is hot. */
+const WARM_UP: WarmUp = { onceSeconds: 2, eachRoundSeconds: 0 };
+const QUICK_WARM_UP: WarmUp = { onceSeconds: 1, eachRoundSeconds: 0 };
 
 /** Puts all entries under load, round by round: A B C, A B C, and so on. */
 export async function measureRounds(
@@ -21,11 +30,18 @@ export async function measureRounds(
   notes: readonly string[] = [],
 ): Promise<ScenarioResult> {
   const { value: measured, leftOut } = await withPeers(bench, entries, async (started) => {
-    const rows = started.map((each) => ({ ...each, samples: new Array<LoadSample>() }));
-    const warmUpSeconds = bench.options.isQuick ? QUICK_WARM_UP_SECONDS : WARM_UP_SECONDS;
-    for (const { entry, running } of rows) await entry.measure(running, warmUpSeconds);
+    const usual = bench.options.isQuick ? QUICK_WARM_UP : WARM_UP;
+    const rows = started.map(({ entry, running }) => ({
+      entry,
+      running,
+      warmUp: entry.warmUp ?? usual,
+      samples: new Array<LoadSample>(),
+    }));
+    for (const { entry, running, warmUp } of rows) await entry.measure(running, warmUp.onceSeconds);
     for (let round = 1; round <= bench.options.rounds; round += 1) {
-      for (const { entry, running, samples } of rows) {
+      for (const { entry, running, warmUp, samples } of rows) {
+        const { eachRoundSeconds } = warmUp;
+        if (eachRoundSeconds > 0) await entry.measure(running, eachRoundSeconds);
         const sample = await entry.measure(running, bench.options.seconds);
         samples.push(sample);
         bench.say(

@@ -120,45 +120,40 @@ export function formatTargets(figures: ScenarioFigures): string {
   return `## Targets\n\n${formatTable(['what', 'must reach', 'ours, measured', 'verdict'], rows)}`;
 }
 
-function atLeast(
-  what: string,
-  must: string,
-  least: number,
-  measure: (figure: FindFigure) => number,
-): Target {
-  return {
-    what,
-    must,
-    judge(figure) {
-      const ratio = measure(figure);
-      return verdict([ratio], `${formatNumber(ratio)} x`, ratio >= least);
-    },
-  };
+/** How often as much as something else. */
+function atLeast(what: string, must: string, least: number, measure: Measure): Target {
+  return singleFigure(what, must, { unit: 'x', measure, isEnough: (ratio) => ratio >= least });
 }
 
-function atMost(
+/** @param most milliseconds */
+function atMost(what: string, must: string, most: number, measure: Measure): Target {
+  return singleFigure(what, must, { unit: 'ms', measure, isEnough: (ms) => ms <= most });
+}
+
+function withinTenPercent(what: string, measure: Measure): Target {
+  const isEnough = (ratio: number): boolean => Math.abs(ratio - 1) <= 0.1;
+  return singleFigure(what, 'flat (+-10 %)', { unit: 'x', measure, isEnough });
+}
+
+type Measure = (figure: FindFigure) => number;
+
+interface SingleFigure {
+  readonly unit: 'x' | 'ms';
+  readonly measure: Measure;
+  readonly isEnough: (value: number) => boolean;
+}
+
+function singleFigure(
   what: string,
   must: string,
-  mostMs: number,
-  measure: (figure: FindFigure) => number,
+  { unit, measure, isEnough }: SingleFigure,
 ): Target {
   return {
     what,
     must,
     judge(figure) {
       const value = measure(figure);
-      return verdict([value], `${formatNumber(value)} ms`, value <= mostMs);
-    },
-  };
-}
-
-function withinTenPercent(what: string, measure: (figure: FindFigure) => number): Target {
-  return {
-    what,
-    must: 'flat (+-10 %)',
-    judge(figure) {
-      const ratio = measure(figure);
-      return verdict([ratio], `${formatNumber(ratio)} x`, Math.abs(ratio - 1) <= 0.1);
+      return verdict([value], `${formatNumber(value)} ${unit}`, isEnough(value));
     },
   };
 }

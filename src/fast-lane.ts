@@ -2,31 +2,29 @@ import { type IncomingMessage, type RequestListener, type ServerResponse } from 
 import { type Container } from './container';
 import { planContent, planMetadata } from './controllers/metadata-controller';
 import { deliver, planStream } from './controllers/stream-controller';
+import { vouchFor } from './middleware/authenticate';
 import { setFields } from './middleware/browser-fields';
-import { findFault } from './middleware/check-request';
 import { answerError } from './middleware/error-handler';
 import { exchangeOf } from './middleware/exchange';
 import { type FastQuota } from './middleware/rate-limit';
-import { announcesContent } from './middleware/refuse-content';
+import { readPlainRequest, type PlainRequest } from './middleware/plain-request';
 import { beginRequest } from './middleware/request-context';
+import { handOver } from './middleware/select-track';
 import { subjectKey } from './services/redis-keys';
+import { type Principal } from './services/token-verifier';
 import { describeError } from './observability/logger';
 import { type SelectedTrack } from './services/track-source';
 import { createMemorySource } from './streaming/memory-source';
 import { type ByteSource } from './streaming/representation';
-import { countFieldLines, readRequestFields } from './streaming/request-fields';
+import { readRequestFields } from './streaming/request-fields';
 import { type ResponsePlan } from './streaming/response-plan';
 
-/** Addresses without query; a nested id comes percent-encoded. */
-const PLAIN_TARGET = /^\/api\/stream\/([^/?#]+)(\/metadata)?$/;
 const ROUTE = '/api/stream/:trackId';
 
-interface PlainRequest {
+interface Plain extends PlainRequest {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly trackId: string;
-  readonly isMetadata: boolean;
-  readonly subject: string;
+  readonly principal: Principal;
 }
 
 /** What a plain request comes to, before anything is counted or sent. */
@@ -50,24 +48,16 @@ export function createFastLane(container: Container, app: RequestListener): Requ
   const { tokens, admissions, tracks, quotas, browserFields, clock, createBoundary, memory } =
     container;
 
-  const readPlain = (req: IncomingMessage, res: ServerResponse): PlainRequest | undefined => {
-    if (req.method !== 'GET') return undefined;
-    const [, name, metadata] = PLAIN_TARGET.exec(req.url ?? '') ?? [];
-    const trackId = name?.includes('%') ? decodeName(name) : name;
-    const token = readToken(req);
-    if (trackId === undefined || token === undefined) return undefined;
-    if (findFault(req) || announcesContent(req.headers)) return undefined;
-    const subject = tokens.recall(token)?.subject;
-    if (subject === undefined) return undefined;
-    const isMetadata = metadata !== undefined;
-    if (!isMetadata && !admissions.renewNow(subject, trackId)) return undefined;
-    return { req, res, trackId, isMetadata, subject };
+  const readPlain = (req: IncomingMessage, res: ServerResponse): Plain | undefined => {
+    const request = readPlainRequest(req);
+    const principal = request && tokens.recall(request.token);
+    return principal && { ...request, req, res, principal };
   };
 
-  const decide = (
-    { req, isMetadata }: PlainRequest,
-    selected: SelectedTrack,
-  ): Decision | undefined => {
+  const isAdmitted = ({ principal, trackId, isMetadata }: Plain): boolean =>
+    isMetadata || admissions.renewNow(principal.subject, trackId);
+
+  const decide = ({ req, isMetadata }: Plain, selected: SelectedTrack): Decision | undefined => {
     const fields = readRequestFields(req.rawHeaders);
     const request = { method: 'GET', fields, now: clock(), createBoundary } as const;
     const plan = isMetadata ? planMetadata(request, selected) : planStream(request, selected);
@@ -81,8 +71,9 @@ export function createFastLane(container: Container, app: RequestListener): Requ
   };
 
   /** @returns false when the app has to answer */
-  const answer = (plain: PlainRequest, selected: SelectedTrack): boolean => {
-    const { req, res, trackId, isMetadata, subject } = plain;
+  const answer = (plain: Plain, selected: SelectedTrack): boolean => {
+    const { req, res, trackId, isMetadata } = plain;
+    const { subject } = plain.principal;
     const decision = decide(plain, selected);
     if (!decision) return false;
     const { plan, source, quota } = decision;
@@ -107,42 +98,41 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     return true;
   };
 
-  const pass = (plain: PlainRequest, selected: SelectedTrack): void => {
+  /** To the app, which need not verify the token or open the track again. */
+  const handOn = ({ req, res, principal }: Plain): void => {
+    vouchFor(req, principal);
+    app(req, res);
+  };
+
+  const answerOrHandOn = (
+    plain: Plain,
+    selecting: Promise<SelectedTrack>,
+    selected?: SelectedTrack,
+  ): void => {
     try {
-      if (answer(plain, selected)) return;
+      if (selected && answer(plain, selected)) return;
     } catch (error) {
       container.logger.error('fast lane', { error: describeError(error) });
     }
-    void selected.track.close();
-    app(plain.req, plain.res);
+    handOver(plain.req, plain.res, plain.trackId, selecting);
+    handOn(plain);
+  };
+
+  const select = async (plain: Plain): Promise<void> => {
+    const selecting = tracks.select(plain.trackId);
+    answerOrHandOn(plain, selecting, await selecting.catch(() => undefined));
   };
 
   return (req, res) => {
     const plain = readPlain(req, res);
-    const selected = plain && tracks.selectNow(plain.trackId);
-    if (!plain || (plain.isMetadata && !selected)) app(req, res);
-    else if (selected) pass(plain, selected);
-    else
-      tracks.select(plain.trackId).then(
-        (opened) => {
-          pass(plain, opened);
-        },
-        () => {
-          app(req, res); // which meets the same failure, and answers it
-        },
-      );
+    if (!plain) {
+      app(req, res);
+      return;
+    }
+    const isOurs = isAdmitted(plain);
+    const known = isOurs ? tracks.selectNow(plain.trackId) : undefined;
+    if (known) answerOrHandOn(plain, Promise.resolve(known), known);
+    else if (isOurs && !plain.isMetadata) void select(plain);
+    else handOn(plain);
   };
-}
-
-function decodeName(name: string): string | undefined {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return undefined;
-  }
-}
-
-function readToken({ headers, rawHeaders }: IncomingMessage): string | undefined {
-  const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
-  return countFieldLines(rawHeaders, 'authorization') === 1 ? token : undefined;
 }

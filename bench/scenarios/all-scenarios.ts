@@ -3,12 +3,11 @@ import { coldMetadata } from './cold-metadata';
 import { collection } from './collection';
 import { growth } from './growth';
 import { notModified } from './not-modified';
+import { createRandomRanges, wholeFiles } from './one-track';
 import { players } from './players';
 import { createPaced } from './paced';
-import { createRandomRanges } from './random-ranges';
 import { type Scenario } from './scenario';
 import { startUp } from './start-up';
-import { wholeFiles } from './whole-files';
 import { workers } from './workers';
 
 /** In the order they are run and printed in. */

@@ -69,6 +69,7 @@ export async function deliver(
   context: RequestContext,
 ): Promise<void> {
   const { entry } = context;
+  const { socket } = res.req;
   entry.bytesSent = 0;
   entry.bytesDue = plan.contentLength;
   const outcome = await sendRepresentation(res, plan, source, {
@@ -81,6 +82,8 @@ export async function deliver(
       context.markFirstByte();
     },
     onSent: (bytes) => {
+      // Node 20 says of a write that it gave up with its socket that it went well
+      if (socket.destroyed) return;
       entry.bytesSent = (entry.bytesSent ?? 0) + bytes;
     },
   });

@@ -1,3 +1,4 @@
+import { type IncomingMessage } from 'node:http';
 import { type Request, type RequestHandler } from 'express';
 import { AppError } from '../errors';
 import { type Principal, type TokenVerifier } from '../services/token-verifier';
@@ -26,6 +27,14 @@ const SECOND_CREDENTIALS = /,[ \t]*[\w!#$%&'*+.^`|~-]+ +[^ =]/;
 /** b64token of RFC 6750 §2.1 */
 const B64TOKEN = /^[\w.~+/-]+=*$/;
 
+// keyed by Node's own objects: an entry goes with its request
+const verified = new WeakMap<IncomingMessage, Principal>();
+
+/** Tells whom a request speaks for that has shown one set of credentials, and valid ones, before. */
+export function vouchFor(req: IncomingMessage, principal: Principal): void {
+  verified.set(req, principal);
+}
+
 /**
  * Bearer token -> `req.principal`, else the answers of RFC 6750 §3.
  *
@@ -35,7 +44,7 @@ const B64TOKEN = /^[\w.~+/-]+=*$/;
 export function createAuthenticate({ tokens, failures }: AuthenticateDeps): RequestHandler {
   return async (req, res, next) => {
     try {
-      req.principal = tokens.verify(readBearerToken(req));
+      req.principal = verified.get(req) ?? tokens.verify(readBearerToken(req));
     } catch (error) {
       if (error instanceof AppError) {
         await failures.count(req, res);

@@ -1,3 +1,4 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Request, type RequestHandler } from 'express';
 import { AppError } from '../errors';
 import {
@@ -58,7 +59,8 @@ export function createSelectTrack({
 }: SelectTrackDeps): RequestHandler {
   return async (req, res, next) => {
     try {
-      const selected = await tracks.select(String(req.params.trackId));
+      const trackId = String(req.params.trackId);
+      const selected = await (takeOver(req, trackId) ?? tracks.select(trackId));
       let work: Promise<unknown> = Promise.resolve();
       exchangeOf(req, res).onOver(() => {
         void work.catch(() => undefined).then(() => selected.track.close());
@@ -109,6 +111,42 @@ function readDerivationRequest({ originalUrl, params, headers }: Request): Deriv
     params: params as Readonly<Record<string, string>>,
     accept: headers.accept,
   };
+}
+
+interface HandedOver {
+  readonly trackId: string;
+  readonly selecting: Promise<SelectedTrack>;
+}
+
+// keyed by Node's own object: an entry goes with its request at the latest
+const handedOver = new WeakMap<IncomingMessage, HandedOver>();
+
+/**
+ * Leaves what opening the track came to, or will, to the request's own selection, so that nothing is
+ * opened twice. A track that is never asked for is closed when the response is over.
+ */
+export function handOver(
+  req: IncomingMessage,
+  res: ServerResponse,
+  trackId: string,
+  selecting: Promise<SelectedTrack>,
+): void {
+  selecting.catch(() => undefined); // whoever takes it over answers the failure
+  handedOver.set(req, { trackId, selecting });
+  exchangeOf(req, res).onOver(() => {
+    void takeOver(req, trackId)?.then(
+      ({ track }) => track.close(),
+      () => undefined,
+    );
+  });
+}
+
+/** Once, and for the same track only. */
+function takeOver(req: IncomingMessage, trackId: string): Promise<SelectedTrack> | undefined {
+  const left = handedOver.get(req);
+  if (left?.trackId !== trackId) return undefined;
+  handedOver.delete(req);
+  return left.selecting;
 }
 
 /**

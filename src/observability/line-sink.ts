@@ -12,7 +12,8 @@ export interface LineSink {
 const MAX_WRITE_BYTES = 4_096;
 
 /**
- * Lines in batches: a system call for each of them would cost more than all else about them.
+ * Lines in batches: a system call for each of them would cost more than all else about them. A batch
+ * goes when it is full, or when its first line has waited long enough.
  *
  * One write at a time, of whole lines: a stream joins what it has queued into larger writes, and
  * those of several processes would be torn.
@@ -20,9 +21,11 @@ const MAX_WRITE_BYTES = 4_096;
  * @param maxWaitMs how long a line waits for others; 0 for not at all
  */
 export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number): LineSink {
-  /** each of them one write */
+  /** each of them one write; only the last has room */
   const batches: string[] = [];
   let lastBytes = 0;
+  /** whether the last waits for company */
+  let isPatient = false;
   let isWriting = false;
   let timer: NodeJS.Timeout | undefined;
   const flushed: (() => void)[] = [];
@@ -30,16 +33,14 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
   // nobody reads any more: the music goes on without its log
   output.on('error', () => {
     isLost = true;
-    batches.length = 0;
     isWriting = false;
     writeNext();
   });
 
   const writeNext = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
     if (isWriting) return;
     if (isLost) batches.length = 0;
+    if (batches.length === 1 && isPatient && flushed.length === 0) return;
     const batch = batches.shift();
     if (batch === undefined) {
       for (const resolve of flushed.splice(0)) resolve();
@@ -48,9 +49,14 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
     isWriting = true;
     output.write(batch, () => {
       isWriting = false;
-      // what has come meanwhile has waited long enough
       writeNext();
     });
+  };
+
+  const endWait = (): void => {
+    clearTimeout(timer);
+    isPatient = false;
+    writeNext();
   };
 
   const add = (line: string): void => {
@@ -59,26 +65,29 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
     if (last !== undefined && lastBytes + bytes <= MAX_WRITE_BYTES) {
       batches[batches.length - 1] = last + line;
       lastBytes += bytes;
-    } else {
-      batches.push(line);
-      lastBytes = bytes;
+      return;
     }
+    batches.push(line);
+    lastBytes = bytes;
+    isPatient = true;
+    clearTimeout(timer);
+    timer = setTimeout(endWait, maxWaitMs);
   };
 
   return {
     write(line) {
       add(line);
-      writeNext();
+      endWait();
     },
     append(line) {
       add(line);
-      if (maxWaitMs === 0 || batches.length > 1) writeNext();
-      else timer ??= setTimeout(writeNext, maxWaitMs);
+      if (maxWaitMs === 0) endWait();
+      else writeNext();
     },
     flush: () =>
       new Promise((resolve) => {
         flushed.push(resolve);
-        writeNext();
+        endWait();
       }),
   };
 }

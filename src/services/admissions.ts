@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type RedisGateway } from '../adapters/redis';
 import { admissionsKey, trackMember } from './redis-keys';
+import { createRedisScript } from './redis-script';
 import { type SharedAdmissions } from './shared-admissions';
 
 /**
@@ -42,7 +43,7 @@ const SHARE_INTERVAL_MS = 300_000;
  * KEYS[1] sorted set of a subject: track -> end of admission in ms; ARGV: track, ttl in ms, 1 to
  * admit. Answers 1 when the subject was or now is admitted.
  */
-const RENEW = `
+const RENEW = createRedisScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -51,7 +52,7 @@ redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -${MAX_TRACKS_PER_SUBJECT + 1})
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
-`;
+`);
 
 /** Admissions in this process, shared through Redis while it is there. */
 export function createAdmissions({
@@ -72,13 +73,10 @@ export function createAdmissions({
   const share = async (subject: string, trackId: string, admit: boolean): Promise<boolean> => {
     try {
       const reply = await redis.run((client) =>
-        client.eval(
-          RENEW,
-          1,
-          admissionsKey(subject),
-          trackMember(trackId),
-          ttlMs + SHARE_INTERVAL_MS,
-          admit ? 1 : 0,
+        RENEW.run(
+          client,
+          [admissionsKey(subject)],
+          [trackMember(trackId), ttlMs + SHARE_INTERVAL_MS, admit ? 1 : 0],
         ),
       );
       return reply === 1;

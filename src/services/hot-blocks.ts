@@ -1,5 +1,6 @@
 import { lengthOf, type ByteRange } from '../streaming/byte-range';
 import { type BytesInMemory } from '../streaming/representation';
+import { countRequest, createRecentCount, recentRequests, type RecentCount } from './recent-count';
 
 /** Reads a range that fits one read; fewer bytes mean that the file has shrunk. */
 export type ReadRange = (range: ByteRange) => Promise<BytesInMemory>;
@@ -34,13 +35,9 @@ const LONGEST_BYTES = 1_048_576;
 const WORTHY = 3;
 const WINDOW_MS = 1_000;
 
-interface Block {
+interface Block extends RecentCount {
   bytes: Uint8Array | undefined;
   isLoading: boolean;
-  /** requests since `from`, and in the window before */
-  requests: number;
-  requestsBefore: number;
-  from: number;
 }
 
 /**
@@ -93,7 +90,7 @@ export function createHotBlocks({
 
     const loadBeside = (index: number): void => {
       const block = (blocks[index] ??= createBlock(now()));
-      count(block, now());
+      countRequest(block, now(), WINDOW_MS);
       const firstPos = index * BLOCK_BYTES;
       const range = { firstPos, lastPos: Math.min(firstPos + BLOCK_BYTES, sizeBytes) - 1 };
       void load(block, async () => {
@@ -111,7 +108,7 @@ export function createHotBlocks({
         for (const index of indexesOf(range)) {
           const block = blocks[index];
           if (!block?.bytes) return undefined;
-          count(block, now());
+          countRequest(block, now(), WINDOW_MS);
           loaded.delete(block); // to the end of the line
           loaded.add(block);
           const start = index * BLOCK_BYTES;
@@ -136,7 +133,7 @@ export function createHotBlocks({
 }
 
 function createBlock(from: number): Block {
-  return { bytes: undefined, isLoading: false, requests: 0, requestsBefore: 0, from };
+  return { ...createRecentCount(from), bytes: undefined, isLoading: false };
 }
 
 /** The blocks that a range touches. */
@@ -146,17 +143,7 @@ function indexesOf({ firstPos, lastPos }: ByteRange): readonly number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
-function count(block: Block, time: number): void {
-  const age = time - block.from;
-  if (age >= WINDOW_MS) {
-    block.requestsBefore = age < 2 * WINDOW_MS ? block.requests : 0;
-    block.requests = 0;
-    block.from = time;
-  }
-  block.requests += 1;
-}
-
 /** Requests in about the last second. */
-function heatOf({ requests, requestsBefore, from }: Block, time: number): number {
-  return time - from < 2 * WINDOW_MS ? Math.max(requests, requestsBefore) : 0;
+function heatOf(block: Block, time: number): number {
+  return recentRequests(block, time, WINDOW_MS);
 }

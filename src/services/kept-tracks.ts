@@ -2,6 +2,7 @@ import { isNativeError } from 'node:util/types';
 import { LRUCache } from 'lru-cache';
 import { type HotBlocks } from './hot-blocks';
 import { createEntry, LentTrack, type Kept, type LongAnswers } from './kept-track';
+import { countRequest, createRecentCount, recentRequests, type RecentCount } from './recent-count';
 import { type SelectedTrack, type TrackSource } from './track-source';
 
 /** A source whose tracks stay open while many ask for them. */
@@ -141,24 +142,16 @@ export function createKeptTracks({
 
 /** Counts a request for an id and tells whether it is one of many. */
 function createCrowdCounter(now: () => number): (id: string) => boolean {
-  const counts = new LRUCache<string, { from: number; requests: number; before: number }>({
-    max: MAX_COUNTED,
-  });
+  const counts = new LRUCache<string, RecentCount>({ max: MAX_COUNTED });
   return (id) => {
     const time = now();
-    const count = counts.get(id);
+    let count = counts.get(id);
     if (!count) {
-      counts.set(id, { from: time, requests: 1, before: 0 });
-      return false;
+      count = createRecentCount(time);
+      counts.set(id, count);
     }
-    const age = time - count.from;
-    if (age >= MAX_UNSEEN_MS) {
-      count.before = age < 2 * MAX_UNSEEN_MS ? count.requests : 0;
-      count.from = time;
-      count.requests = 0;
-    }
-    count.requests += 1;
-    return Math.max(count.requests, count.before) > CROWD;
+    countRequest(count, time, MAX_UNSEEN_MS);
+    return recentRequests(count, time, MAX_UNSEEN_MS) > CROWD;
   };
 }
 

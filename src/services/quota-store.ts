@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MemoryStore, type IncrementResponse, type Options, type Store } from 'express-rate-limit';
 import { RedisStore, type RedisReply } from 'rate-limit-redis';
 import { type RedisGateway } from '../adapters/redis';
+import { isUnknownScript } from './redis-script';
 import { type SharedCounter } from './shared-counter';
 
 /**
@@ -95,9 +96,4 @@ function createScriptSender(redis: RedisGateway): (...command: string[]) => Prom
       }
     });
   };
-}
-
-/** Whether Redis was asked by digest for a script it has not seen, or has forgotten. */
-export function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }

@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
 import { type RedisGateway } from '../adapters/redis';
-import { isUnknownScript } from './quota-store';
+import { createRedisScript } from './redis-script';
 import { type SharedCount, type SharedCounter } from './shared-counter';
 
 /**
  * KEYS[1] counter; ARGV: hits, window in ms. Answers the total and the milliseconds left. The keys
  * are those of rate-limit-redis, so replicas of before and after count together.
  */
-const ADD = `
+const ADD = createRedisScript(`
 local total = redis.call('INCRBY', KEYS[1], ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
@@ -15,8 +14,7 @@ if left < 0 then
   left = tonumber(ARGV[2])
 end
 return {total, left}
-`;
-const ADD_SHA1 = createHash('sha1').update(ADD).digest('hex');
+`);
 
 /**
  * Counts in Redis, for all replicas. Also rejects when something else lies under the key: what it
@@ -25,14 +23,7 @@ const ADD_SHA1 = createHash('sha1').update(ADD).digest('hex');
 export function createRedisCounter(redis: RedisGateway): SharedCounter {
   return {
     async add(key, hits, windowMs) {
-      const reply = await redis.run(async (client) => {
-        try {
-          return await client.evalsha(ADD_SHA1, 1, key, hits, windowMs);
-        } catch (error) {
-          if (!isUnknownScript(error)) throw error;
-          return client.eval(ADD, 1, key, hits, windowMs);
-        }
-      });
+      const reply = await redis.run((client) => ADD.run(client, [key], [hits, windowMs]));
       // out here: a wrong reply is no absence of Redis
       return parseReply(reply);
     },

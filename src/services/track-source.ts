@@ -41,11 +41,23 @@ const UNSAFE_IN_NAMES = /[\p{Cc}"\\/\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069
 const MAX_DISPOSITION_BYTES = 240;
 
 export function createTrackSource(store: TrackStore): TrackSource {
+  // each goes with the state that the store remembers
+  const formats = new WeakMap<object, AudioFormat>();
+
+  const formatOf = async (track: OpenedTrack): Promise<AudioFormat> => {
+    const { state } = track;
+    const known = state && formats.get(state);
+    if (known) return known;
+    const format = await sniffFormat(track);
+    if (state) formats.set(state, format);
+    return format;
+  };
+
   return {
     async select(id) {
       const track = await store.open(id);
       try {
-        const format = await sniffFormat(track);
+        const format = await formatOf(track);
         return { id, format, entityTag: formatEntityTag(track), track };
       } catch (error) {
         await track.close();

@@ -1,10 +1,20 @@
-import { constants, type BigIntStats } from 'node:fs';
-import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
-import { join, sep } from 'node:path';
-import { isNativeError } from 'node:util/types';
+import { type BigIntStats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { AppError } from '../errors';
-import { isSameState, openLocalTrack, type LocalFile } from './local-track';
+import {
+  closeFile,
+  isAbsence,
+  openIfPresent,
+  resolveWithin,
+  statOpened,
+  unavailable,
+} from './file-calls';
+import { isSameState } from './file-state';
+import { createFolderViews, type Clocks } from './folder-views';
+import { openLocalTrack, type LocalFile } from './local-track';
 import { createChunkMemory, type ChunkMemory } from '../streaming/chunk-memory';
+import { createSightings, type Search, type Sighting } from './sightings';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
 
@@ -21,15 +31,13 @@ const SPELLED_EXTENSIONS = [
   ...EXTENSIONS.map((name) => name.charAt(0).toUpperCase() + name.slice(1)),
 ];
 
-/** A FIFO without a writer must not hold the request; on files the flag changes nothing. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
-
-/** Errors that say: under this name there is nothing we could play. */
-const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', 'EISDIR', 'EINVAL']);
+const REAL_CLOCKS: Clocks = { now: () => performance.now(), wallNow: () => Date.now() };
 
 /**
  * The tracks below a folder. No listing is read: an id is tried under its few possible names, which
- * costs the same in every library, and what appears or vanishes meanwhile is seen at once.
+ * costs the same in every library, and what appears or vanishes meanwhile is seen at once. Only in a
+ * folder that has not changed for seconds may a name that comes first be seen half a second late
+ * (sightings.ts).
  *
  * @param root the library; it may be missing and appear later
  * @param memory that small ranges are read into
@@ -37,24 +45,36 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', '
 export function createLocalStore(
   root: string,
   memory: ChunkMemory = createChunkMemory(),
+  clocks: Clocks = REAL_CLOCKS,
 ): TrackStore {
+  const library = resolve(root);
+  const sightings = createSightings(createFolderViews(library, clocks), clocks.wallNow);
+
+  /** @param expected in which state the file needs no other look */
   const openFile = async (
     path: string,
     isCurrent: LocalFile['isCurrent'],
+    search: Search,
+    expected?: Sighting,
   ): Promise<OpenedTrack | undefined> => {
-    const handle = await openIfPresent(path);
-    if (!handle) return undefined;
+    const fd = await openIfPresent(path, { isLinkFollowed: !expected });
+    if (fd === undefined) return undefined;
     try {
-      const stats = await handle.stat({ bigint: true });
-      if (stats.isFile() && (await liesWithin(root, handle, path))) {
-        return openLocalTrack({ handle, path, stats, isCurrent, memory });
+      const stats = await statOpened(fd);
+      if (expected && isSameState(stats, expected.state)) {
+        return openLocalTrack({ fd, path, stats, isCurrent, memory, state: expected.state });
+      }
+      const realPath = stats.isFile() ? await resolveWithin(library, fd, path) : undefined;
+      if (realPath !== undefined) {
+        const state = search.found(path, stats, realPath);
+        return openLocalTrack({ fd, path, stats, isCurrent, memory, state });
       }
     } catch (error) {
-      await handle.close();
-      if (ABSENT.has(codeOf(error))) return undefined; // the library went while we looked
+      await closeFile(fd);
+      if (isAbsence(error)) return undefined; // the library went while we looked
       throw unavailable(error);
     }
-    await handle.close();
+    await closeFile(fd);
     return undefined;
   };
 
@@ -63,15 +83,19 @@ export function createLocalStore(
       const segments = parseTrackId(id);
       if (segments) {
         const isCurrent: LocalFile['isCurrent'] = async (stats) => {
-          const now = await statFirst(candidatePaths(root, segments));
+          const now = await statFirst(candidatePaths(library, segments));
           return now !== undefined && isSameState(now, stats);
         };
-        for await (const path of candidatePaths(root, segments)) {
-          const track = await openFile(path, isCurrent);
+        const search = await sightings.begin(id, dirname(join(library, ...segments)));
+        const { expected } = search;
+        const known = expected && (await openFile(expected.path, isCurrent, search, expected));
+        if (known) return known;
+        for await (const path of candidatePaths(library, segments)) {
+          const track = await openFile(path, isCurrent, search);
           if (track) return track;
         }
       }
-      await assertLibrary(root);
+      await assertLibrary(library);
       throw new AppError('track_not_found', 'There is no track with this id');
     },
   };
@@ -100,7 +124,7 @@ async function statFirst(paths: AsyncIterable<string>): Promise<BigIntStats | un
       const stats = await stat(path, { bigint: true });
       if (stats.isFile()) return stats;
     } catch (error) {
-      if (!ABSENT.has(codeOf(error))) return undefined;
+      if (!isAbsence(error)) return undefined;
     }
   }
   return undefined;
@@ -113,47 +137,9 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-async function openIfPresent(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, OPEN_FLAGS);
-  } catch (error) {
-    if (ABSENT.has(codeOf(error))) return undefined;
-    throw unavailable(error);
-  }
-}
-
-/**
- * Symbolic links may lead anywhere; what counts is where the open file really lies. The library is
- * resolved each time: it may have been mounted or linked anew.
- */
-async function liesWithin(root: string, handle: FileHandle, path: string): Promise<boolean> {
-  const [realPath, realRoot] = await Promise.all([resolveOpened(handle, path), realpath(root)]);
-  return realPath.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
-}
-
-/**
- * Where the open file lies, links resolved. Asked of the handle where the system can tell (Linux),
- * so that nothing swapped in meanwhile is taken for it.
- */
-async function resolveOpened(handle: FileHandle, path: string): Promise<string> {
-  try {
-    return await readlink(`/proc/self/fd/${handle.fd}`);
-  } catch {
-    return realpath(path); // no such view on other systems
-  }
-}
-
 async function assertLibrary(root: string): Promise<void> {
   const isThere = await isFolder(root);
   if (!isThere) {
     throw new AppError('library_unavailable', 'The music library is not available now');
   }
-}
-
-function unavailable(cause: unknown): AppError {
-  return new AppError('track_unavailable', 'The track cannot be read now', { cause });
-}
-
-function codeOf(error: unknown): string {
-  return isNativeError(error) && 'code' in error ? String(error.code) : '';
 }

@@ -1,26 +1,30 @@
 import { createReadStream, open, read, type BigIntStats, type ReadStream } from 'node:fs';
-import { type FileHandle } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { lengthOf, type ByteRange } from '../streaming/byte-range';
 import { type BytesInMemory, type ReadInto } from '../streaming/representation';
 import { type ChunkMemory } from '../streaming/chunk-memory';
+import { closeFile, statOpened } from './file-calls';
+import { isSameState, type FileState } from './file-state';
 import { type OpenedTrack } from './track-store';
 
 export interface LocalFile {
-  /** open for reading; closed by `close()` of the track alone */
-  readonly handle: FileHandle;
+  /** descriptor, open for reading; closed by `close()` of the track alone */
+  readonly fd: number;
   readonly path: string;
   readonly stats: BigIntStats;
   /** whether the track is still the file in this state */
   readonly isCurrent: (stats: BigIntStats) => Promise<boolean>;
   readonly memory: ChunkMemory;
+  /** where it is remembered */
+  readonly state: FileState | undefined;
 }
 
 /**
- * A file as a track. The handle is ours: slices read from it by position and leave it open, so any
+ * A file as a track. The descriptor is ours: slices read from it by position and leave it open, so any
  * number of them can follow each other.
  */
-export function openLocalTrack({ handle, path, stats, isCurrent, memory }: LocalFile): OpenedTrack {
+export function openLocalTrack(file: LocalFile): OpenedTrack {
+  const { fd, path, stats, isCurrent, memory, state } = file;
   const reading = new Set<ReadStream>();
   const atOnce = new Set<Promise<BytesInMemory>>();
   let closing: Promise<void> | undefined;
@@ -28,7 +32,7 @@ export function openLocalTrack({ handle, path, stats, isCurrent, memory }: Local
   const closeAll = async (): Promise<void> => {
     // a descriptor closed under a running read would be another file's by the time it is used
     await Promise.allSettled([...[...reading].map((stream) => endReading(stream)), ...atOnce]);
-    await handle.close();
+    await closeFile(fd);
   };
 
   return {
@@ -36,12 +40,13 @@ export function openLocalTrack({ handle, path, stats, isCurrent, memory }: Local
     extension: extname(path).slice(1).toLowerCase(),
     sizeBytes: Number(stats.size),
     mtimeNs: stats.mtimeNs,
-    descriptor: handle.fd,
+    descriptor: fd,
+    ...(state ? { state } : {}),
 
     read({ firstPos, lastPos }, signal, into) {
       if (closing) throw new Error('the track is closed');
       const stream = createReadStream(path, {
-        fd: handle.fd,
+        fd,
         // one byte: that much memory of its own it takes for each chunk that is read into ours
         ...(into ? { highWaterMark: 1 } : {}),
         fs: { open, read: into ? createReadInto(into, lastPos) : read, close: keepOpen },
@@ -56,13 +61,13 @@ export function openLocalTrack({ handle, path, stats, isCurrent, memory }: Local
 
     readAtOnce(range) {
       if (closing) throw new Error('the track is closed');
-      const bytes = readFully(handle.fd, range, memory).finally(() => atOnce.delete(bytes));
+      const bytes = readFully(fd, range, memory).finally(() => atOnce.delete(bytes));
       atOnce.add(bytes);
       return bytes;
     },
 
     isCurrent: () => isCurrent(stats),
-    isUnchanged: async () => isSameState(await handle.stat({ bigint: true }), stats),
+    isUnchanged: async () => isSameState(await statOpened(fd), stats),
 
     close() {
       closing ??= closeAll();
@@ -95,17 +100,6 @@ function createReadInto(into: ReadInto, lastPos: number) {
       },
     );
   };
-}
-
-/** Whether nothing was written in between, and nothing about the file was changed. */
-export function isSameState(a: BigIntStats, b: BigIntStats): boolean {
-  return (
-    a.dev === b.dev &&
-    a.ino === b.ino &&
-    a.size === b.size &&
-    a.mtimeNs === b.mtimeNs &&
-    a.ctimeNs === b.ctimeNs
-  );
 }
 
 function keepOpen(_fd: number, done: (error?: Error | null) => void): void {

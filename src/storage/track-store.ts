@@ -12,6 +12,11 @@ export interface OpenedTrack {
   /** modification time in nanoseconds since 1970 */
   readonly mtimeNs: bigint;
   /**
+   * The same object whenever this very file is opened in this very state: what is learned of its
+   * bytes may be remembered with it. Absent where a store cannot tell.
+   */
+  readonly state?: object;
+  /**
    * Bytes of the range, fewer only when the file has shrunk meanwhile.
    *
    * @param range both ends inclusive, within `sizeBytes`

@@ -1,3 +1,6 @@
+import { createLoan, createPace, type ChunkLoan, type Pace } from './chunk-loan';
+import { createTurns } from './turns';
+
 /** Memory that is read into and handed on to sockets, used over and over. */
 export interface ChunkMemory {
   /** Bytes of any content, `lengthBytes` or more of them. */
@@ -15,40 +18,13 @@ export interface LoanOptions {
   readonly lengthBytes: number;
 }
 
-/** What one response reads into; it gets more when its client has taken what it had. */
-export interface ChunkLoan {
-  /** Settles when there is memory for one more chunk; rejects once the loan is closed. */
-  next(): Promise<Buffer>;
-  /** The socket has taken over the chunk, whole or cut at its end. */
-  taken(chunk: Uint8Array): void;
-  /** No more is asked for; what is still out is left to the garbage collector. */
-  close(): void;
-}
-
 const SMALLEST_BYTES = 16_384;
 /** Of each size; 16 MB in all when every one is kept. */
 const MAX_KEPT = 32;
-
-/** A client that stalls holds this much, beside what its kernel and ours hold. */
-const SMALL_CHUNK_BYTES = 32_768;
-/** For clients that take what they are given: fewer and larger reads. */
-const LARGE_CHUNK_BYTES = 262_144;
-/** Large chunks that may be out: a crowd that was fast and stalls must not hold gigabytes. */
-const MAX_LARGE_OUT = 64;
-/** A response no longer than this is read in large chunks from its start. */
-const SHORT_RESPONSE_BYTES = 1_048_576;
-/** Judged by more than the kernels' buffers take at once on the way to a client that reads nothing. */
-const JUDGED_BYTES = 4_194_304;
-const FAST_BYTES_PER_MS = 8_000;
-/** A chunk that takes longer shows a client that is slow or sated. */
-const SLOW_CHUNK_MS = 250;
-
-/** How fast the client of a connection takes what it is given. */
-interface Pace {
-  isFast: boolean;
-  judgedBytes: number;
-  judgedFrom: number;
-}
+/** Reads of long responses under way: as many as libuv has threads, of which each waits for a disk. */
+const PLACES = 3;
+/** Longer than any disk takes that works; the thread is lost to it, the place is not. */
+const OVERDUE_MS = 1_000;
 
 /**
  * Chunks by the pace of the client. Fresh memory for each would be gigabytes of garbage a second, and
@@ -59,7 +35,6 @@ interface Pace {
 export function createChunkMemory(now: () => number = () => performance.now()): ChunkMemory {
   const kept = new Map<number, Buffer[]>();
   const paces = new WeakMap<object, Pace>();
-  let largeOut = 0;
 
   const take = (lengthBytes: number): Buffer => {
     const size = sizeFor(lengthBytes);
@@ -70,73 +45,24 @@ export function createChunkMemory(now: () => number = () => performance.now()): 
     if (!list) kept.set(buffer.length, [buffer]);
     else if (list.length < MAX_KEPT) list.push(buffer);
   };
-
-  const paceOf = (connection: object): Pace => {
-    const known = paces.get(connection);
-    if (known) return known;
-    const pace = { isFast: false, judgedBytes: 0, judgedFrom: now() };
-    paces.set(connection, pace);
-    return pace;
+  const lender = {
+    take,
+    giveBack,
+    turns: createTurns({ places: PLACES, overdueMs: OVERDUE_MS, now }),
+    out: 0,
+    largeOut: 0,
+    now,
   };
 
-  const lend = ({ connection, lengthBytes }: LoanOptions): ChunkLoan => {
-    const pace = paceOf(connection);
-    /** by their memory: a chunk may be cut at its end */
-    const out = new Map<ArrayBufferLike, { readonly buffer: Buffer; readonly since: number }>();
-    let waiting: { resolve(buffer: Buffer): void; reject(error: Error): void } | undefined;
-    let isClosed = false;
-    pace.judgedBytes = 0;
-    pace.judgedFrom = now();
-
-    const lendNext = (): Buffer => {
-      const isLarge =
-        (pace.isFast || lengthBytes <= SHORT_RESPONSE_BYTES) && largeOut < MAX_LARGE_OUT;
-      const buffer = take(isLarge ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES);
-      if (isLarge) largeOut += 1;
-      out.set(buffer.buffer, { buffer, since: now() });
-      return buffer;
-    };
-
-    return {
-      next() {
-        if (isClosed) return Promise.reject(new Error('the response is over'));
-        if (out.size === 0) return Promise.resolve(lendNext());
-        return new Promise((resolve, reject) => {
-          waiting = { resolve, reject };
-        });
-      },
-      taken(chunk) {
-        const loan = out.get(chunk.buffer);
-        if (!loan) return;
-        out.delete(chunk.buffer);
-        if (loan.buffer.length === LARGE_CHUNK_BYTES) largeOut -= 1;
-        giveBack(loan.buffer);
-        judge(pace, chunk.length, loan.since, now());
-        const reader = waiting;
-        waiting = undefined;
-        reader?.resolve(lendNext());
-      },
-      close() {
-        for (const { buffer } of out.values()) {
-          if (buffer.length === LARGE_CHUNK_BYTES) largeOut -= 1;
-        }
-        out.clear();
-        isClosed = true;
-        waiting?.reject(new Error('the response is over'));
-      },
-    };
+  return {
+    take,
+    giveBack,
+    lend({ connection, lengthBytes }) {
+      let pace = paces.get(connection);
+      if (!pace) paces.set(connection, (pace = createPace()));
+      return createLoan(lender, pace, lengthBytes);
+    },
   };
-
-  return { take, giveBack, lend };
-}
-
-function judge(pace: Pace, bytes: number, since: number, time: number): void {
-  if (time - since > SLOW_CHUNK_MS) pace.isFast = false;
-  pace.judgedBytes += bytes;
-  if (pace.judgedBytes < JUDGED_BYTES) return;
-  pace.isFast = pace.judgedBytes / (time - pace.judgedFrom) >= FAST_BYTES_PER_MS;
-  pace.judgedBytes = 0;
-  pace.judgedFrom = time;
 }
 
 /** Powers of two, so that there are few sizes. */

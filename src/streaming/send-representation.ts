@@ -2,7 +2,8 @@ import { type ServerResponse } from 'node:http';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lengthOf } from './byte-range';
-import { type ChunkLoan, type ChunkMemory } from './chunk-memory';
+import { type ChunkLoan } from './chunk-loan';
+import { type ChunkMemory } from './chunk-memory';
 import { type ByteSource, type BytesInMemory } from './representation';
 import { type ResponsePlan, type Segment } from './response-plan';
 
@@ -85,6 +86,7 @@ async function sendSegments(
       else onSent?.(chunk.length);
       done(error);
     });
+    loan?.handedOver();
   };
 
   for (const segment of plan.segments) {

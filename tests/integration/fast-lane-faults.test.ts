@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { createRequestListener } from '../../src/app';
+import { createFastLane } from '../../src/fast-lane';
 import { createLocalStore } from '../../src/storage/local-store';
 import { type OpenedTrack, type TrackStore } from '../../src/storage/track-store';
 import { type ByteRange } from '../../src/streaming/byte-range';
-import { type TestApp } from '../support/build-app';
+import { startApp, type TestApp } from '../support/build-app';
 import { holdDownload } from '../support/held-download';
 import { startLanePair, type LanePair } from '../support/lane-pair';
 import { MemoryStore } from '../support/memory-storage';
@@ -317,6 +319,47 @@ describe('a read that fails in the lane', () => {
     expect(lane).toEqual(alone);
     expect(answers.map(statusOf)).toEqual([503, 206]);
     expect(answers[1]!.content.equals(patternedBytes(100, 100))).toBe(true);
+  });
+});
+
+describe('a track that the lane opens and leaves to the app', () => {
+  it.each([
+    ['an unsatisfiable range', 'Range: bytes=1000-', 416],
+    ['a precondition that fails', 'If-Match: "another"', 412],
+  ])('is opened once, and closed: %s', async (_, line, status) => {
+    const stores: MemoryStore[] = [];
+    const pair = await startPair({}, () => {
+      const store = new MemoryStore({ song: { bytes: patternedBytes(1_000) } });
+      stores.push(store);
+      return { store };
+    });
+    await open(pair, 'song');
+    const before = stores.map(({ opened }) => opened);
+    await expectSame(pair, ask('song', line), { status, passed: 1 });
+    expect(stores.map(({ opened }, i) => opened - before[i]!)).toEqual([1, 1]);
+    await until(() => stores.every(({ openCount }) => openCount === 0), 'all is closed');
+  });
+
+  it('is closed when the app does not ask for it', async () => {
+    const store = new MemoryStore({ song: { bytes: patternedBytes(1_000) } });
+    let isOver = false;
+    const lane = await startApp({ REDIS_URL: '' }, { store }, (container) => {
+      const app = createRequestListener({
+        ...container,
+        config: { ...container.config, fastLane: false },
+      });
+      return createFastLane(container, (req, res) => {
+        if (isOver) res.end();
+        else app(req, res);
+      });
+    });
+    for (let i = 0; i < 2; i += 1) await exchange(lane.port, [ask('song', 'Range: bytes=0-9')]);
+    isOver = true;
+    const { opened } = store;
+    await exchange(lane.port, [ask('song', 'If-Match: "another"')]);
+    expect(store.opened).toBe(opened + 1);
+    await until(() => store.openCount === 0, 'it is closed');
+    await lane.close();
   });
 });
 

@@ -1,3 +1,4 @@
+import { GROWTH_ROWS } from '../../../bench/scenarios/growth';
 import { formatTargets } from '../../../bench/targets';
 
 const row = (markdown: string, what: string): string =>
@@ -19,6 +20,32 @@ describe('formatTargets()', () => {
   ])('judges 1 MiB ranges at %d of 1000 requests of nginx', (ours, verdict) => {
     const targets = formatTargets(new Map([['1m', rates({ nginx: 1000, ours })]]));
     expect(row(targets, '1 MiB ranges')).toContain(verdict);
+  });
+
+  it.each([
+    [1_000, '1000 ms', ' reached'],
+    [1_001, '1001 ms', '**not reached**'],
+  ])('judges a start of %d ms', (value, measured, verdict) => {
+    const figures = [{ peer: 'ours', name: 'startMs', value }];
+    const judged = row(formatTargets(new Map([['start-up', figures]])), 'start to first 200');
+    expect(judged.replaceAll(',', '')).toContain(measured);
+    expect(judged).toContain(verdict);
+  });
+
+  it.each([
+    [0.89, '**not reached**'],
+    [0.91, ' reached'],
+    [1.09, ' reached'],
+    [1.11, '**not reached**'],
+  ])('judges %d times the CPU of the small library with the large', (ratio, verdict) => {
+    const figures = [['large', ratio] as const, ['small', 1] as const].map(([size, value]) => ({
+      peer: `ours: ${GROWTH_ROWS[size]}`,
+      name: 'cpuMicrosecondsPerRequest',
+      value,
+    }));
+    const judged = row(formatTargets(new Map([['growth', figures]])), 'cost per request');
+    expect(judged).toContain(`${ratio} x`);
+    expect(judged).toContain(verdict);
   });
 
   it('wants to be above every Node peer, however far the classic stack is behind', () => {

@@ -78,6 +78,51 @@ describe('createLineSink()', () => {
     expect(output.writes).toEqual(['a\n', 'b\nc\n']);
   });
 
+  it('writes what is full, and lets the line that did not fit wait for company', async () => {
+    const sink = createLineSink(output, MAX_WAIT_MS);
+    const line = `${'x'.repeat(999)}\n`;
+    for (let i = 0; i < 11; i += 1) {
+      sink.append(line);
+      await output.finishAll();
+    }
+    expect(output.writes).toEqual([line.repeat(4), line.repeat(4)]);
+    await jest.advanceTimersByTimeAsync(MAX_WAIT_MS);
+    expect(output.writes).toEqual([line.repeat(4), line.repeat(4), line.repeat(3)]);
+  });
+
+  it('lets the line that did not fit wait as long as any other', async () => {
+    const sink = createLineSink(output, MAX_WAIT_MS);
+    sink.append(`${'x'.repeat(4_000)}\n`);
+    await jest.advanceTimersByTimeAsync(MAX_WAIT_MS - 1);
+    const line = `${'y'.repeat(999)}\n`;
+    sink.append(line);
+    await output.finishAll();
+    await jest.advanceTimersByTimeAsync(MAX_WAIT_MS - 1);
+    expect(output.writes).toHaveLength(1);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(output.writes[1]).toBe(line);
+  });
+
+  it('waits for no company once a slow write has made the lines wait', async () => {
+    const sink = createLineSink(output, MAX_WAIT_MS);
+    sink.write('a\n');
+    sink.append('b\n');
+    await jest.advanceTimersByTimeAsync(MAX_WAIT_MS);
+    expect(output.writes).toEqual(['a\n']);
+    await output.finishOne();
+    expect(output.writes).toEqual(['a\n', 'b\n']);
+  });
+
+  it('lets nobody wait while it is flushed', async () => {
+    const sink = createLineSink(output, MAX_WAIT_MS);
+    sink.append('a\n');
+    const flushed = sink.flush();
+    sink.append(`${'x'.repeat(4_095)}\n`);
+    await output.finishAll();
+    await flushed;
+    expect(output.writes).toHaveLength(2);
+  });
+
   it('settles a flush when all lines are out, and at once when there are none', async () => {
     const sink = createLineSink(output, MAX_WAIT_MS);
     await sink.flush();

@@ -18,7 +18,7 @@ class FakeRedis implements RedisGateway {
   run<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     this.asked += 1;
     if (this.isAway) return Promise.reject(new RedisUnavailable());
-    return command({ eval: () => Promise.resolve(this.reply) } as unknown as Redis);
+    return command({ evalsha: () => Promise.resolve(this.reply) } as unknown as Redis);
   }
 
   close(): Promise<void> {
