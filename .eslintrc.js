@@ -19,6 +19,27 @@ const rooms = {
     ],
     why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
   },
+  audio: {
+    // one by one: these patterns know no braces
+    never: ['express', 'node:*', '!node:buffer'].concat([
+      '**/routes/**',
+      '**/middleware/**',
+      '**/controllers/**',
+      '**/services/**',
+      '**/storage/**',
+      '**/streaming/**',
+      '**/adapters/**',
+      '**/observability/**',
+      '**/workers/**',
+      '**/config',
+      '**/container',
+      '**/app',
+      '**/index',
+      '**/server',
+      '**/process',
+    ]),
+    why: 'audio/ is knowledge of formats alone: bytes and arguments in, bytes and arguments out',
+  },
   storage: {
     never: [
       'express',
