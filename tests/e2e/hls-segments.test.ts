@@ -225,7 +225,7 @@ function expectSameSound({ plan, heard, straight, joined }: Sounds): void {
   for (let number = 1; number < plan.segmentCount; number += 1) {
     const { startSample } = segmentOf(plan, number)!;
     const atJoin = { from: startSample - FRAME_SAMPLES, to: startSample + FRAME_SAMPLES };
-    // without a lead-in it is 12 dB and more above
+    // the most measured is 4.7 dB; without a lead-in it is more than 6, with noisier music 12 to 33
     expect(errorDb(heard, joined, atJoin)).toBeLessThan(overallDb + 6);
   }
 }
