@@ -12,8 +12,13 @@ const { defineConfig, globalIgnores } = require('eslint/config');
  */
 const rooms = {
   audio: {
-    // no braces here: these patterns are those of .gitignore, which takes braces literally
-    never: ['../*', '!../errors', 'express', 'node:*', '!node:buffer'],
+    never: [
+      'express',
+      'node:*',
+      '!node:buffer',
+      '**/{routes,middleware,controllers,services,storage,adapters,observability,streaming}/**',
+      '**/{config,container,app,index}',
+    ],
     why: 'audio/ is pure knowledge of audio formats: numbers and bytes in, numbers and bytes out',
   },
   streaming: {
@@ -23,6 +28,35 @@ const rooms = {
       '**/{config,container,app,index,errors}',
     ],
     why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
+  },
+  streaming: {
+    never: [
+      'express',
+      '**/{routes,middleware,controllers,services,storage,adapters,observability}/**',
+      '**/{config,container,app,index,errors}',
+    ],
+    why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
+  },
+  audio: {
+    // one by one: these patterns know no braces
+    never: ['express', 'node:*', '!node:buffer'].concat([
+      '**/routes/**',
+      '**/middleware/**',
+      '**/controllers/**',
+      '**/services/**',
+      '**/storage/**',
+      '**/streaming/**',
+      '**/adapters/**',
+      '**/observability/**',
+      '**/workers/**',
+      '**/config',
+      '**/container',
+      '**/app',
+      '**/index',
+      '**/server',
+      '**/process',
+    ]),
+    why: 'audio/ is knowledge of formats alone: bytes and arguments in, bytes and arguments out',
   },
   storage: {
     never: [

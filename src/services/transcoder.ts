@@ -146,7 +146,7 @@ function createRecipe(
         await ffmpeg.run(
           {
             container: selected.format,
-            ...(startSeconds > 0 ? { seekSeconds: startSeconds } : {}),
+            ...(startSeconds > 0 ? { seekOptions: ['-ss', String(startSeconds)] } : {}),
             filter: [...level, form.filter].join(','),
             muxer: form.muxer,
             outputOptions: form.outputOptions,

@@ -19,8 +19,8 @@ export type Container = keyof typeof DEMUXERS;
 /** What ffmpeg is to do with the track that it is given; every part comes from a table or a number. */
 export interface FfmpegCommand {
   readonly container: Container;
-  /** seconds into the track, before decoding; absent: its beginning */
-  readonly seekSeconds?: number;
+  /** how to get at a place in the track; from numbers alone */
+  readonly seekOptions?: readonly string[];
   /** a filter graph for the one audio stream */
   readonly filter?: string;
   /** of the output: encoder, rates, muxer, and where tags would go */
@@ -40,16 +40,16 @@ export const TRACK_DESCRIPTOR = 3;
  * no protocol but files; one audio stream and nothing else.
  */
 export function formatArguments(command: FfmpegCommand): readonly string[] {
-  const { container, seekSeconds, filter, muxer, outputOptions, logLevel = 'error' } = command;
+  const { container, seekOptions = [], filter, muxer, outputOptions, logLevel = 'error' } = command;
   const demuxer = DEMUXERS[container];
   const builder = ffmpeg()
     .input(`file:/dev/fd/${TRACK_DESCRIPTOR}`)
     .inputOptions([
       ...['-nostdin', '-hide_banner', '-v', logLevel],
       ...['-protocol_whitelist', 'file,pipe', '-format_whitelist', demuxer],
+      ...seekOptions,
     ])
     .inputFormat(demuxer);
-  if (seekSeconds !== undefined) builder.seekInput(seekSeconds);
   builder
     .output('pipe:1')
     .outputOptions([

@@ -1,0 +1,152 @@
+import { FRAME_SAMPLES, type Segment } from './segment-plan';
+
+/**
+ * Frames encoded before the segment's first and thrown away. What the encoder writes depends on what
+ * it heard: with fewer than 4 the joins are heard, from 16 on they are as good as any other place
+ * (measured at 64, 128 and 256 kbit/s; docs/decisions/0010).
+ */
+const LEAD_IN_FRAMES = 32;
+/** Frames encoded behind the last: one half of its window, and what the encoder looks ahead. */
+const LEAD_OUT_FRAMES = 2;
+/** Output samples the resampler gets before the first that counts; its filter is far shorter. */
+const RESAMPLER_LEAD_SAMPLES = 1024;
+/**
+ * A decoder is wrong for a while after a jump: Opus 80 ms, MP3 as long as its reservoir reaches
+ * back, AAC a frame. A jump ends at least this long before the first sample that counts.
+ */
+const PRE_ROLL_SECONDS = 1;
+
+/** How to get at a place in the source. */
+export type SourceSeek =
+  /** ffmpeg's own seek, exact where {@link isSeekExact} says so */
+  | { readonly kind: 'time' }
+  /** decode from the start: always exact, and costs as much as the track is long */
+  | { readonly kind: 'decode' }
+  /** skip to a frame whose place is known; all numbers are of the source */
+  | { readonly kind: 'bytes'; readonly skipBytes: number; readonly firstSample: number };
+
+/** What is encoded, and how it is to come out. */
+export interface SegmentJob {
+  readonly sourceRateHz: number;
+  readonly seek: SourceSeek;
+  /** of the plan the segment is from */
+  readonly sampleRateHz: number;
+  readonly channels: 1 | 2;
+  readonly bitRateBps: number;
+  readonly segment: Segment;
+}
+
+/** ffmpeg's part: options around the input, and which frames of its ADTS output are the segment. */
+export interface SegmentCommand {
+  /** between the options that make a hostile input safe and `-i` */
+  readonly inputOptions: readonly string[];
+  readonly audioFilter: string;
+  readonly outputOptions: readonly string[];
+  /** frames to drop at the head of the output; what follows the segment's own is dropped too */
+  readonly skipFrames: number;
+}
+
+/** Containers whose `-ss` of whole seconds lands on the sample asked for, as measured with 5.1. */
+const EXACT_SEEK = ['mp3', 'flac', 'mp4', 'aac', 'ogg', 'wav', 'aiff'];
+
+/**
+ * Whether ffmpeg's seek in such a container is exact to the sample. In WebM and WMA it is not:
+ * their time stamps are milliseconds, and the decoders begin somewhere in a packet.
+ *
+ * @param format a container by the name that the metadata answers with
+ */
+export function isSeekExact(format: string): boolean {
+  return EXACT_SEEK.includes(format);
+}
+
+/** The sample of the source that has to be decoded first for a segment; see {@link SourceSeek}. */
+export function firstSourceSample(job: Omit<SegmentJob, 'seek'>): number {
+  return Math.max(0, sourceStart(job).sourceSample - PRE_ROLL_SECONDS * job.sourceRateHz);
+}
+
+/**
+ * The command that encodes one segment apart from all others, so that its frames are those that one
+ * encoder would have written for the whole track: it begins {@link LEAD_IN_FRAMES} before, on the
+ * same grid of frames, and is padded with silence where the track ends before its plan does.
+ *
+ * @throws RangeError when a `bytes` seek ends behind {@link firstSourceSample}
+ */
+export function segmentCommand(job: SegmentJob): SegmentCommand {
+  const { segment, sampleRateHz, channels, bitRateBps } = job;
+  const { startFrame, sourceSample, dropSamples } = sourceStart(job);
+  const endFrame = segment.firstFrame + segment.frameCount + LEAD_OUT_FRAMES;
+  const samples = (endFrame - startFrame) * FRAME_SAMPLES;
+  const { inputOptions, trim } = seekOptions(job, sourceSample);
+  const layout = channels === 1 ? 'mono' : 'stereo';
+  const filters = [
+    trim,
+    `aresample=${sampleRateHz}`,
+    `aformat=sample_rates=${sampleRateHz}:channel_layouts=${layout}`,
+    `atrim=start_sample=${dropSamples}:end_sample=${dropSamples + samples}`,
+    `apad=whole_len=${samples}`,
+  ];
+  return {
+    inputOptions,
+    audioFilter: filters.join(','),
+    outputOptions: ['-c:a', 'aac', '-profile:a', 'aac_low', '-b:a', String(bitRateBps)].concat([
+      '-threads',
+      '1',
+      '-f',
+      'adts',
+    ]),
+    skipFrames: segment.firstFrame - startFrame,
+  };
+}
+
+interface SourceStart {
+  /** the first frame to encode */
+  readonly startFrame: number;
+  /** the first sample for the resampler: one that falls on a sample of the output */
+  readonly sourceSample: number;
+  /** samples of the resampler's output before the first to encode */
+  readonly dropSamples: number;
+}
+
+function sourceStart(job: Omit<SegmentJob, 'seek'>): SourceStart {
+  const startFrame = Math.max(0, job.segment.firstFrame - LEAD_IN_FRAMES);
+  const outputSample = startFrame * FRAME_SAMPLES;
+  const divisor = greatestCommonDivisor(job.sourceRateHz, job.sampleRateHz);
+  const outputUnit = job.sampleRateHz / divisor;
+  const lead = outputUnit === 1 && job.sourceRateHz === divisor ? 0 : RESAMPLER_LEAD_SAMPLES;
+  const units = Math.max(0, Math.floor((outputSample - lead) / outputUnit));
+  return {
+    startFrame,
+    sourceSample: units * (job.sourceRateHz / divisor),
+    dropSamples: outputSample - units * outputUnit,
+  };
+}
+
+function seekOptions(
+  job: SegmentJob,
+  sourceSample: number,
+): { readonly inputOptions: readonly string[]; readonly trim: string } {
+  const { seek } = job;
+  switch (seek.kind) {
+    case 'decode':
+      // by count: time stamps of these containers are not exact enough to cut by
+      return { inputOptions: [], trim: `atrim=start_sample=${sourceSample}` };
+    case 'bytes': {
+      const firstSample = sourceSample - seek.firstSample;
+      if (seek.firstSample > firstSourceSample(job)) throw new RangeError('a jump too far');
+      const inputOptions = ['-skip_initial_bytes', String(seek.skipBytes)];
+      return { inputOptions, trim: `atrim=start_sample=${firstSample}` };
+    }
+    case 'time': {
+      // whole seconds: ffmpeg moves all time stamps by the value, and only whole seconds are a whole
+      // number of samples at every rate
+      const seconds = Math.max(0, Math.floor(sourceSample / job.sourceRateHz) - PRE_ROLL_SECONDS);
+      const startPts = sourceSample - seconds * job.sourceRateHz;
+      const inputOptions = seconds === 0 ? [] : ['-noaccurate_seek', '-ss', String(seconds)];
+      return { inputOptions, trim: `atrim=start_pts=${startPts}` };
+    }
+  }
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
