@@ -5,6 +5,7 @@ import { isNativeError } from 'node:util/types';
 import { AppError } from '../errors';
 import { isSameState, openLocalTrack, type LocalFile } from './local-track';
 import { createChunkMemory, type ChunkMemory } from '../streaming/chunk-memory';
+import { openBeside } from './open-beside';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
 
@@ -47,7 +48,14 @@ export function createLocalStore(
     try {
       const stats = await handle.stat({ bigint: true });
       if (stats.isFile() && (await liesWithin(root, handle, path))) {
-        return openLocalTrack({ handle, path, stats, isCurrent, memory });
+        return openLocalTrack({
+          handle,
+          path,
+          stats,
+          isCurrent,
+          memory,
+          openBeside: (names) => openBeside(path, names, openOnce),
+        });
       }
     } catch (error) {
       await handle.close();
@@ -57,6 +65,10 @@ export function createLocalStore(
     await handle.close();
     return undefined;
   };
+
+  /** what is read once needs no watching */
+  const openOnce = (path: string): Promise<OpenedTrack | undefined> =>
+    openFile(path, () => Promise.resolve(false));
 
   return {
     async open(id) {

@@ -14,13 +14,15 @@ export interface LocalFile {
   /** whether the track is still the file in this state */
   readonly isCurrent: (stats: BigIntStats) => Promise<boolean>;
   readonly memory: ChunkMemory;
+  readonly openBeside?: NonNullable<OpenedTrack['openBeside']>;
 }
 
 /**
  * A file as a track. The handle is ours: slices read from it by position and leave it open, so any
  * number of them can follow each other.
  */
-export function openLocalTrack({ handle, path, stats, isCurrent, memory }: LocalFile): OpenedTrack {
+export function openLocalTrack(file: LocalFile): OpenedTrack {
+  const { handle, path, stats, isCurrent, memory, openBeside } = file;
   const reading = new Set<ReadStream>();
   const atOnce = new Set<Promise<BytesInMemory>>();
   let closing: Promise<void> | undefined;
@@ -37,6 +39,7 @@ export function openLocalTrack({ handle, path, stats, isCurrent, memory }: Local
     sizeBytes: Number(stats.size),
     mtimeNs: stats.mtimeNs,
     descriptor: handle.fd,
+    ...(openBeside ? { openBeside } : {}),
 
     read({ firstPos, lastPos }, signal, into) {
       if (closing) throw new Error('the track is closed');
