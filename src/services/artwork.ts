@@ -25,7 +25,7 @@ interface Rendition {
   readonly type: ImageType;
   /** tells it from other renditions of the picture; letters, digits, `_` and `-` */
   readonly name: string;
-  make(bytes: Uint8Array): Promise<Uint8Array>;
+  readonly make: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
 
 /** The picture of a track, as it is stored or in a size. */
