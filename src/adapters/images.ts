@@ -16,7 +16,7 @@ export interface Images {
   /** What a picture is, by its first `IMAGE_HEAD_BYTES`. */
   identify(head: Uint8Array): ImageType | undefined;
   /** Changes when the same picture may come out otherwise; letters, digits, `_` and `-`. */
-  version(): Promise<string>;
+  version(): string;
   /** @throws AppError `track_undecodable` for what no program should be asked to show */
   assertShown(bytes: Uint8Array): Promise<void>;
   /**
@@ -47,24 +47,22 @@ const INPUT: SharpOptions = {
 
 /** sharp, which is loaded when it is first needed: that takes 0.1 s and 20 MB. */
 export function createImages(): Images {
-  let loading: Promise<typeof Sharp> | undefined;
-  const load = (): Promise<typeof Sharp> => (loading ??= loadSharp());
+  let loaded: typeof Sharp | undefined;
+  const load = (): typeof Sharp => (loaded ??= loadSharp());
 
   return {
     identify: identifyImage,
-    async version() {
-      const { versions } = await load();
+    version() {
+      const { versions } = load();
       const hash = createHash('sha256').update(JSON.stringify(versions)).digest('base64url');
       return `${RENDERING}-${hash.slice(0, 6)}`;
     },
     async assertShown(bytes) {
-      const sharp = await load();
-      const { width, height } = await sharp(bytes, INPUT).metadata().catch(refuse);
+      const { width, height } = await load()(bytes, INPUT).metadata().catch(refuse);
       if (width * height > MOST_PIXELS) refuse('too many pixels');
     },
-    async render(bytes, { largestSide, format }) {
-      const sharp = await load();
-      const resized = sharp(bytes, INPUT)
+    render(bytes, { largestSide, format }) {
+      const resized = load()(bytes, INPUT)
         .autoOrient()
         .resize({
           width: largestSide,
@@ -82,8 +80,9 @@ export function createImages(): Images {
   };
 }
 
-async function loadSharp(): Promise<typeof Sharp> {
-  const { default: sharp } = await import('sharp');
+function loadSharp(): typeof Sharp {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at start
+  const sharp = require('sharp') as typeof Sharp;
   sharp.block({ operation: ['VipsForeignLoad'] });
   sharp.unblock({ operation: LOADERS.map((name) => `VipsForeignLoad${name}`) });
   // other threads are for other requests, and what is made is kept on disk

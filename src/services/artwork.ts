@@ -35,7 +35,7 @@ export function createArtwork({ pictures, images }: ArtworkDeps): Derive {
     const picture = await pictures.find(selected);
     if (!picture) throw new AppError('artwork_not_found', 'The track has no picture');
 
-    const rendition = await chooseRendition(images, picture.type, options);
+    const rendition = chooseRendition(images, picture.type, options);
     const { validator, lastModifiedSeconds } = picture;
     return {
       representation: {
@@ -52,11 +52,11 @@ export function createArtwork({ pictures, images }: ArtworkDeps): Derive {
   };
 }
 
-async function chooseRendition(
+function chooseRendition(
   images: ArtworkDeps['images'],
   stored: ImageType,
   { size, format }: ArtworkOptions,
-): Promise<Rendition> {
+): Rendition {
   if (size === 'original') {
     return {
       type: stored,
@@ -69,7 +69,7 @@ async function chooseRendition(
   }
   return {
     type: format,
-    name: `${size}-${format}-${await images.version()}`,
+    name: `${size}-${format}-${images.version()}`,
     make: (bytes) => images.render(bytes, { largestSide: size, format }),
   };
 }

@@ -37,14 +37,17 @@ export async function look(picture: Buffer): Promise<{
     [1, 5],
     [5, 5],
   ] as const) {
-    const { channels } = await sharp(picture)
+    // stats() alone would look at the whole picture
+    const quarter = await sharp(picture)
       .extract({
         left: Math.floor((width * x) / 8),
         top: Math.floor((height * y) / 8),
         width: Math.floor(width / 4),
         height: Math.floor(height / 4),
       })
-      .stats();
+      .png()
+      .toBuffer();
+    const { channels } = await sharp(quarter).stats();
     const [red, green, blue] = channels.map(({ mean }) => Math.round(mean));
     corners.push([red ?? 0, green ?? 0, blue ?? 0]);
   }
