@@ -37,8 +37,8 @@ export interface MediaDeps {
   readonly tagReader: Pick<TagReader, 'readPicture'>;
 }
 
-/** Each takes one of the four threads that also read files, for some 50 ms. */
-const MOST_PICTURES = 2;
+/** It takes one of the four threads that also read files, and a hostile picture 250 MB. */
+const MOST_PICTURES = 1;
 /** A page of albums asks for all its covers at once, and an `img` does not try again. */
 const MOST_PICTURES_WAITING = 200;
 const PICTURE_PATIENCE_MS = 20_000;
@@ -68,7 +68,7 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
   const pictureProductions = createProductions({
     files,
     slots: createJobSlots({
-      mostRunning: Math.min(MOST_PICTURES, config.transcodeJobs),
+      mostRunning: MOST_PICTURES,
       mostWaiting: MOST_PICTURES_WAITING,
       patienceMs: PICTURE_PATIENCE_MS,
     }),

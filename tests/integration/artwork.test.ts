@@ -236,6 +236,12 @@ describe('artwork beside the track', () => {
     expect([answer.status, parseJson(answer).code]).toEqual([404, 'artwork_not_found']);
   });
 
+  it('is there for a crowd as well, whose track stays open', async () => {
+    const id = await writeTrack('crowd/track');
+    await writeFile(join(folder, 'crowd/cover.png'), cover);
+    for (let i = 0; i < 10; i += 1) expect((await get(id)).content.equals(cover)).toBe(true);
+  });
+
   it('may be a link that stays inside', async () => {
     const id = await writeTrack('linked/track');
     await writeFile(join(folder, 'shared-picture.png'), cover);
