@@ -39,10 +39,11 @@ function createApp(container: Container): Express {
   const selection = { tracks, createBoundary, now: clock };
   const limit = createTrackLimit({ ...quotas, admissions });
   const sendDerived = createDerivedController({ productions: media.productions, memory });
-  const derived = (derive: Derive): TrackSteps => ({
+  const sendPicture = createDerivedController({ productions: media.pictureProductions, memory });
+  const derived = (derive: Derive, send = sendDerived): TrackSteps => ({
     select: createSelectTrack({ ...selection, derive }),
     limit,
-    send: sendDerived,
+    send,
   });
 
   const app = express();
@@ -89,7 +90,7 @@ function createApp(container: Container): Express {
         '/hls/master.m3u8': derived(media.hls),
         '/hls/:variant/index.m3u8': derived(media.hls),
         '/hls/:variant/:validator/:segment': derived(media.hls),
-        '/artwork': derived(media.artwork),
+        '/artwork': derived(media.artwork, sendPicture),
         '/waveform': derived(media.waveform),
         '/loudness': derived(media.loudness),
       },

@@ -1,4 +1,6 @@
+import { createImages } from './adapters/images';
 import { openFfmpeg } from './adapters/ffmpeg';
+import { type TagReader } from './adapters/tag-reader';
 import { type Config } from './config';
 import { describeError, type Logger } from './observability/logger';
 import { createArtwork } from './services/artwork';
@@ -8,6 +10,7 @@ import { createJobSlots } from './services/job-slots';
 import { createLoudness } from './services/loudness';
 import { type MetadataService } from './services/metadata-service';
 import { createProductions, type Productions } from './services/productions';
+import { createTrackPictures } from './services/track-pictures';
 import { createTranscoder } from './services/transcoder';
 import { createWaveform } from './services/waveform';
 import { openDerivedFiles } from './storage/derived-files';
@@ -15,6 +18,8 @@ import { openDerivedFiles } from './storage/derived-files';
 /** What is made of tracks, on demand. */
 export interface Media {
   readonly productions: Productions;
+  /** of pictures, which wait for none of the others */
+  readonly pictureProductions: Productions;
   readonly transcode: Derive<Derivation | StoredOriginal>;
   readonly hls: Derive;
   readonly artwork: Derive;
@@ -28,10 +33,18 @@ export interface MediaDeps {
   readonly config: Config;
   readonly logger: Logger;
   readonly metadata: MetadataService;
+  readonly tagReader: Pick<TagReader, 'readPicture'>;
 }
 
+/** It takes one of the four threads that also read files, and a hostile picture 250 MB. */
+const MOST_PICTURES = 1;
+/** A page of albums asks for all its covers at once, and an `img` does not try again. */
+const MOST_PICTURES_WAITING = 200;
+const PICTURE_PATIENCE_MS = 20_000;
+
 /** Composition of all that makes something of a track; a part of `container.ts`. */
-export async function createMedia({ config, logger, metadata }: MediaDeps): Promise<Media> {
+export async function createMedia(deps: MediaDeps): Promise<Media> {
+  const { config, logger, metadata, tagReader } = deps;
   const ffmpeg = await openFfmpeg(config.ffmpegPath);
   if (!ffmpeg) {
     logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
@@ -41,29 +54,44 @@ export async function createMedia({ config, logger, metadata }: MediaDeps): Prom
   const complain = (error: unknown): void => {
     logger.warn('what is made of tracks cannot be kept', { error: describeError(error) });
   };
+  const files = await openDerivedFiles({
+    folder: config.cacheDir,
+    maxBytes: config.cacheMaxBytes,
+    onTrouble: complain,
+  });
   const productions = createProductions({
-    files: await openDerivedFiles({
-      folder: config.cacheDir,
-      maxBytes: config.cacheMaxBytes,
-      onTrouble: complain,
-    }),
+    files,
     slots: createJobSlots({ mostRunning: config.transcodeJobs }),
     onNotKept: complain,
   });
-  const deps = { ffmpeg, metadata, productions };
-  const loudness = createLoudness(deps);
+  const pictureProductions = createProductions({
+    files,
+    slots: createJobSlots({
+      mostRunning: MOST_PICTURES,
+      mostWaiting: MOST_PICTURES_WAITING,
+      patienceMs: PICTURE_PATIENCE_MS,
+    }),
+    onNotKept: complain,
+  });
+  const images = createImages();
+  const pictures = createTrackPictures({ tagReader, images });
+  const derivations = { ffmpeg, metadata, productions };
+  const loudness = createLoudness(derivations);
   return {
     productions,
+    pictureProductions,
     transcode: createTranscoder({
       ffmpeg,
       metadata,
       loudness,
       targetLufs: config.loudnessTargetLufs,
     }),
-    hls: createHlsPackager(deps),
-    artwork: createArtwork(deps),
-    waveform: createWaveform(deps),
+    hls: createHlsPackager(derivations),
+    artwork: createArtwork({ pictures, images }),
+    waveform: createWaveform(derivations),
     loudness,
-    close: () => productions.close(),
+    async close() {
+      await Promise.all([productions.close(), pictureProductions.close()]);
+    },
   };
 }

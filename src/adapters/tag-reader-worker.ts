@@ -1,7 +1,10 @@
 import { parentPort } from 'node:worker_threads';
 import { createBufferedSource } from './tags/byte-source';
 import { parseTrack } from './tags/parse-track';
+import { readPicture } from './tags/read-picture';
 import { type FromWorker, type ToWorker } from './tags/worker-messages';
+
+type ParseMessage = Extract<ToWorker, { readonly kind: 'parse' }>;
 
 /**
  * The thread in which tags are parsed: whatever a file does to the parser, it does here.
@@ -11,8 +14,18 @@ import { type FromWorker, type ToWorker } from './tags/worker-messages';
 function serve(port: NonNullable<typeof parentPort>): void {
   let waiting: { readonly resolve: (bytes: Uint8Array) => void; readonly reject: () => void };
 
-  function send(message: FromWorker): void {
-    port.postMessage(message);
+  function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+    port.postMessage(message, transfer);
+  }
+
+  async function parse({ wanted, sizeBytes, format }: ParseMessage): Promise<void> {
+    const source = createBufferedSource(sizeBytes, fetchBytes);
+    if (wanted === 'tags') {
+      send({ kind: 'parsed', tags: await parseTrack(source, format) });
+      return;
+    }
+    const picture = await readPicture(source, format);
+    send({ kind: 'parsed', picture }, picture ? [picture.buffer] : []);
   }
 
   function fetchBytes(position: number, lengthBytes: number): Promise<Uint8Array> {
@@ -29,13 +42,9 @@ function serve(port: NonNullable<typeof parentPort>): void {
 
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {
-      case 'parse': {
-        const source = createBufferedSource(message.sizeBytes, fetchBytes);
-        void parseTrack(source, message.format).then((tags) => {
-          send({ kind: 'parsed', tags });
-        });
+      case 'parse':
+        void parse(message);
         break;
-      }
       case 'bytes':
         waiting.resolve(message.bytes);
         break;

@@ -3,9 +3,11 @@ import { type Readable } from 'node:stream';
 import { AppError } from '../errors';
 import { type AudioFormat } from '../services/audio-format';
 import { type TrackTags } from './tags/track-tags';
+import { type EmbeddedPicture, type Result, type Wanted } from './tags/worker-messages';
 import { startWorkerThread, TagReadingFailed, type WorkerThread } from './tags/worker-thread';
 
 export { TagReadingFailed };
+export type { EmbeddedPicture } from './tags/worker-messages';
 export type { ReplayGainTags, TrackAudio, TrackTags, TrackText } from './tags/track-tags';
 
 /** The part of an open track that tags are read through. */
@@ -28,6 +30,11 @@ export interface TagReader {
    *   AppError `overloaded` when too many tracks are waiting, or after `close()`
    */
   read(track: TagSource, format: AudioFormat): Promise<TrackTags>;
+  /**
+   * Reads the picture in the tags of a track that shows it best, at most 10 MB of a kind that is
+   * served; undefined without one. All else is as with {@link TagReader.read}.
+   */
+  readPicture(track: TagSource, format: AudioFormat): Promise<EmbeddedPicture | undefined>;
   /** Ends all threads; what is running or waiting is rejected. */
   close(): Promise<void>;
 }
@@ -79,11 +86,15 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     return thread;
   }
 
-  async function read(track: TagSource, format: AudioFormat): Promise<TrackTags> {
+  async function parse<W extends Wanted>(
+    wanted: W,
+    track: TagSource,
+    format: AudioFormat,
+  ): Promise<Result[W]> {
     await takeTurn();
     if (isClosed) throw closing();
     const thread = takeThread();
-    const parsing = thread.parse({
+    const parsing = thread.parse(wanted, {
       sizeBytes: track.sizeBytes,
       format,
       readBytes: (position, lengthBytes, signal) => readBytes(track, position, lengthBytes, signal),
@@ -102,7 +113,11 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     await Promise.all([...threads].map((thread) => thread.end('closed')));
   }
 
-  return { read, close };
+  return {
+    read: (track, format) => parse('tags', track, format),
+    readPicture: (track, format) => parse('picture', track, format),
+    close,
+  };
 }
 
 interface Turn {

@@ -23,6 +23,8 @@ export function createDerivedController({
     const delivery = plannedDelivery(req);
     const { derivation, plan } = delivery;
     if (!derivation) throw new TypeError('nothing is made of the track on this route');
+    // beside what CORS says it varies by
+    if (derivation.varyBy !== undefined) res.vary(derivation.varyBy);
     assertSatisfied(plan, res);
     if (plan.status === 304) {
       res.writeHead(304, plan.fields).end();

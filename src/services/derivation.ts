@@ -20,6 +20,8 @@ export interface Derivation {
   readonly content: Buffer | Recipe;
   /** the answer begins with the first bytes; else when the output is whole, with its length */
   readonly isStreamed?: boolean;
+  /** request field that has a say in which it is, for `Vary` */
+  readonly varyBy?: string;
 }
 
 /** The track as it is stored, and what is said of that choice. */

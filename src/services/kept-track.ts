@@ -71,6 +71,7 @@ export class LentTrack implements OpenedTrack {
   readonly sizeBytes: number;
   readonly mtimeNs: bigint;
   readonly descriptor?: number;
+  readonly openBeside?: NonNullable<OpenedTrack['openBeside']>;
   readonly readAtOnce?: NonNullable<OpenedTrack['readAtOnce']>;
   private isReturned = false;
   private longOut = 0;
@@ -85,6 +86,7 @@ export class LentTrack implements OpenedTrack {
     this.sizeBytes = track.sizeBytes;
     this.mtimeNs = track.mtimeNs;
     if (track.descriptor !== undefined) this.descriptor = track.descriptor;
+    if (track.openBeside) this.openBeside = track.openBeside;
     const { readAtOnce } = entry;
     if (!readAtOnce) return;
     this.readAtOnce = (range) => {

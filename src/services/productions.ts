@@ -155,14 +155,15 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
   let isWhole = false;
 
   const whenOver = produce(recipe, deps, output, stopping.signal)
-    .then(
-      () => {
-        isWhole = true;
-      },
-      (error: unknown) => {
-        output.end(error instanceof Error ? error : new Error('not produced', { cause: error }));
-      },
-    )
+    .then(() => {
+      // the disk need not have all of it: whoever waited for the last byte is told the length
+      isWhole = true;
+      output.end();
+      return output.commit().catch(deps.onNotKept);
+    })
+    .catch((error: unknown) => {
+      output.end(error instanceof Error ? error : new Error('not produced', { cause: error }));
+    })
     .finally(forget);
 
   const stop = (): void => {
@@ -174,7 +175,7 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
     users -= 1;
     if (users > 0) return;
     const { lengthBytes = Infinity } = recipe;
-    if (output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
+    if (!isWhole && output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
     void whenOver.then(() => (users === 0 ? output.close() : undefined));
   };
 
@@ -213,7 +214,7 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
 
 async function produce(
   recipe: Order,
-  { slots, onNotKept }: ProductionsDeps,
+  { slots }: ProductionsDeps,
   output: GrowingOutput,
   signal: AbortSignal,
 ): Promise<void> {
@@ -227,8 +228,6 @@ async function produce(
   if (recipe.lengthBytes !== undefined && output.writtenBytes !== recipe.lengthBytes) {
     throw new Error(`${output.writtenBytes} bytes came instead of ${recipe.lengthBytes}`);
   }
-  output.end();
-  await output.commit().catch(onNotKept);
 }
 
 interface Speedometer {

@@ -75,9 +75,14 @@ export function describeOriginal({ track, format, entityTag }: SelectedTrack): R
     lengthBytes: track.sizeBytes,
     mediaType: MEDIA_TYPES[format],
     entityTag,
-    lastModifiedSeconds: Number(floorDivide(track.mtimeNs, 1_000_000_000n)),
+    lastModifiedSeconds: lastModifiedSecondsOf(track),
     contentDisposition: formatInlineName(track.fileName),
   };
+}
+
+/** Whole seconds since 1970. */
+export function lastModifiedSecondsOf({ mtimeNs }: Pick<OpenedTrack, 'mtimeNs'>): number {
+  return Number(floorDivide(mtimeNs, 1_000_000_000n));
 }
 
 /** Division of bigints rounds towards zero, which before 1970 is up. */
@@ -106,7 +111,10 @@ async function readHead(track: OpenedTrack, firstPos: number): Promise<Uint8Arra
  * Size and modification time tell one state of a file from another, to the nanosecond: a strong
  * validator. No inode in it: the same file has another one on each replica.
  */
-function formatEntityTag({ sizeBytes, mtimeNs }: OpenedTrack): string {
+export function formatEntityTag({
+  sizeBytes,
+  mtimeNs,
+}: Pick<OpenedTrack, 'sizeBytes' | 'mtimeNs'>): string {
   return `"${sizeBytes.toString(36)}-${mtimeNs.toString(36)}"`;
 }
 

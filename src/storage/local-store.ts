@@ -14,6 +14,7 @@ import { isSameState } from './file-state';
 import { createFolderViews, type Clocks } from './folder-views';
 import { openLocalTrack, type LocalFile } from './local-track';
 import { createChunkMemory, type ChunkMemory } from '../streaming/chunk-memory';
+import { openBeside } from './open-beside';
 import { createSightings, type Search, type Sighting } from './sightings';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
@@ -61,13 +62,14 @@ export function createLocalStore(
     if (fd === undefined) return undefined;
     try {
       const stats = await statOpened(fd);
+      const beside = (names: readonly string[]) => openBeside(path, names, openOnce);
+      const file = { fd, path, stats, isCurrent, memory, openBeside: beside };
       if (expected && isSameState(stats, expected.state)) {
-        return openLocalTrack({ fd, path, stats, isCurrent, memory, state: expected.state });
+        return openLocalTrack({ ...file, state: expected.state });
       }
       const realPath = stats.isFile() ? await resolveWithin(library, fd, path) : undefined;
       if (realPath !== undefined) {
-        const state = search.found(path, stats, realPath);
-        return openLocalTrack({ fd, path, stats, isCurrent, memory, state });
+        return openLocalTrack({ ...file, state: search.found(path, stats, realPath) });
       }
     } catch (error) {
       await closeFile(fd);
@@ -77,6 +79,10 @@ export function createLocalStore(
     await closeFile(fd);
     return undefined;
   };
+
+  /** what is read once needs no watching, and is not remembered */
+  const openOnce = (path: string): Promise<OpenedTrack | undefined> =>
+    openFile(path, () => Promise.resolve(false), FORGETFUL);
 
   return {
     async open(id) {
@@ -100,6 +106,8 @@ export function createLocalStore(
     },
   };
 }
+
+const FORGETFUL: Search = { expected: undefined, found: () => undefined };
 
 /** Paths under which the track may be stored, most likely first. */
 async function* candidatePaths(

@@ -17,6 +17,7 @@ export interface LocalFile {
   readonly memory: ChunkMemory;
   /** where it is remembered */
   readonly state: FileState | undefined;
+  readonly openBeside?: NonNullable<OpenedTrack['openBeside']>;
 }
 
 /**
@@ -24,7 +25,7 @@ export interface LocalFile {
  * number of them can follow each other.
  */
 export function openLocalTrack(file: LocalFile): OpenedTrack {
-  const { fd, path, stats, isCurrent, memory, state } = file;
+  const { fd, path, stats, isCurrent, memory, state, openBeside } = file;
   const reading = new Set<ReadStream>();
   const atOnce = new Set<Promise<BytesInMemory>>();
   let closing: Promise<void> | undefined;
@@ -42,6 +43,7 @@ export function openLocalTrack(file: LocalFile): OpenedTrack {
     mtimeNs: stats.mtimeNs,
     descriptor: fd,
     ...(state ? { state } : {}),
+    ...(openBeside ? { openBeside } : {}),
 
     read({ firstPos, lastPos }, signal, into) {
       if (closing) throw new Error('the track is closed');

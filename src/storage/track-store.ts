@@ -34,6 +34,14 @@ export interface OpenedTrack {
    * absent where a store has no files.
    */
   readonly descriptor?: number;
+  /**
+   * Opens a file in the track's folder; the caller must close it. It is found in any case, and only
+   * where a track would be: inside the library. Absent where a store has no folders.
+   *
+   * @param names in lower case, the most wanted first
+   * @returns undefined when there is none that could be read
+   */
+  readonly openBeside?: (names: readonly string[]) => Promise<OpenedTrack | undefined>;
   /** What of them is in memory already, or undefined. */
   readNow?(range: ByteRange): BytesInMemory | undefined;
   /**

@@ -59,8 +59,7 @@ async function scanObjects(
       // 22 bytes of its own, then objects; it cannot be inside itself
       await scanObjects(source, { first: position + 46, end: position + lengthBytes }, log);
     } else if (lengthBytes > LARGEST_OBJECT_BYTES) {
-      log.addPicture(lengthBytes);
-      log.replace(position, 16, Buffer.alloc(16));
+      if (!log.addPicture(lengthBytes)) log.replace(position, 16, Buffer.alloc(16));
     } else if (guid === STREAM_PROPERTIES) {
       facts = { ...(await readStream(source, position)), ...facts };
     }

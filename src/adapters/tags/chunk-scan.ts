@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type ByteSource } from './byte-source';
 import { scanId3 } from './id3-scan';
-import { PictureLog } from './picture-scan';
+import { type PictureLog } from './picture-scan';
 
 const MOST_CHUNKS = 1000;
 const LARGEST_INFO_BYTES = 1024 * 1024;
@@ -76,15 +76,13 @@ async function hideInChunk(
   log: PictureLog,
 ): Promise<void> {
   if (chunk.content + chunk.lengthBytes > source.sizeBytes) return;
-  const found = new PictureLog();
+  const found = log.openPart();
   await scanId3(source, chunk.content, found);
   const cutBytes = found.edits.reduce(
     (sum, edit) => sum + edit.removeBytes - edit.insert.length,
     0,
   );
-  log.pictures += found.pictures;
-  log.pictureBytes += found.pictureBytes;
-  log.edits.push(...found.edits);
+  log.addPart(found);
   if (cutBytes === 0) return;
   // chunks begin at even positions: one more byte of padding where the cut was odd
   const padBytes = cutBytes % 2;

@@ -86,9 +86,9 @@ async function keepSmallFrames(source: ByteSource, tag: Id3Tag, log: PictureLog)
     const id = header.toString('latin1', 0, isOld ? 3 : 4);
     const next = Math.min(position + frameHeaderBytes + readFrameSize(header, tag), end);
     const isPicture = id === 'APIC' || id === 'PIC';
-    if (isPicture) log.addPicture(next - position);
-    if (!isPicture && next - position <= LARGEST_FRAME_BYTES)
-      kept.push({ first: position, end: next });
+    const lengthBytes = next - position;
+    const isKept = isPicture ? log.addPicture(lengthBytes) : lengthBytes <= LARGEST_FRAME_BYTES;
+    if (isKept) kept.push({ first: position, end: next });
     position = next;
   }
   return kept;

@@ -18,6 +18,8 @@ const BLOCK = 0xa1;
 
 const MOST_ELEMENTS = 50_000;
 const LARGEST_TAIL_BYTES = 1024 * 1024;
+/** of attachments that are no pictures: fonts, mostly */
+const LARGEST_OTHER_BYTES = 1024 * 1024;
 
 interface Element {
   readonly id: number;
@@ -47,10 +49,11 @@ export async function scanMatroska(source: ByteSource, log: PictureLog): Promise
   for await (const element of readSegment(source)) {
     if (element.id === INFO) open = await readOpenInfo(source, element);
     if (element.id === CLUSTER) lastCluster = element;
-    if (element.id === ATTACHMENTS) await scanAttachments(source, element, log);
-    if ([CLUSTER, CUES, ATTACHMENTS].includes(element.id)) {
-      log.cut(element.start, element.end - element.start);
-    }
+    const isHidden =
+      element.id === ATTACHMENTS
+        ? await scanAttachments(source, element, log)
+        : element.id === CLUSTER || element.id === CUES;
+    if (isHidden) log.cut(element.start, element.end - element.start);
   }
   if (!open || !lastCluster) return {};
   const end = await readLastTimestamp(source, lastCluster);
@@ -123,19 +126,25 @@ async function readOpenInfo(source: ByteSource, element: Element): Promise<OpenI
   return { scaleNs, title: text };
 }
 
+/** @returns whether they are to be hidden: the parser reads all of them, or none */
 async function scanAttachments(
   source: ByteSource,
   element: Element,
   log: PictureLog,
-): Promise<void> {
+): Promise<boolean> {
+  let otherBytes = element.end - element.start;
+  let isRead = true;
   for await (const file of readElements(source, element.content, element.end)) {
     if (file.id !== ATTACHED_FILE) continue;
     for await (const child of readElements(source, file.content, file.end)) {
       if (child.id !== MIME_TYPE) continue;
       const type = await source.read(child.content, Math.min(child.end - child.content, 100));
-      if (type.toString('latin1').startsWith('image/')) log.addPicture(file.end - file.start);
+      if (!type.toString('latin1').startsWith('image/')) continue;
+      isRead = log.addPicture(file.end - file.start) && isRead;
+      otherBytes -= file.end - file.start;
     }
   }
+  return !isRead || otherBytes > LARGEST_OTHER_BYTES;
 }
 
 /** The time after the last block, in units of the file; null when no cluster can be read. */

@@ -45,7 +45,7 @@ export async function scanMp4(source: ByteSource, log: PictureLog): Promise<Mp4F
   async function scanAtom(path: string, atom: Atom): Promise<number> {
     const lengthBytes = atom.end - atom.start;
     if (path === PICTURE_ATOM) {
-      log.addPicture(lengthBytes);
+      if (log.addPicture(lengthBytes)) return 0;
       log.cut(atom.start, lengthBytes);
       return lengthBytes;
     }

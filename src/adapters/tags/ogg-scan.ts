@@ -143,9 +143,13 @@ async function keepSmallComments(
   for (let i = 0; i < comments && keptBytes < LARGEST_KEPT_BYTES; i += 1) {
     const comment = await readString(packet, position, LARGEST_COMMENT_BYTES);
     if (!comment) break;
-    if (PICTURE_KEYS.test(comment.key)) log.addPicture(comment.end - position);
-    if (comment.bytes) kept.push(comment.bytes);
-    keptBytes += comment.bytes?.length ?? 0;
+    const lengthBytes = comment.end - position;
+    if (PICTURE_KEYS.test(comment.key)) {
+      if (log.addPicture(lengthBytes)) kept.push(await packet.read(position, lengthBytes));
+    } else if (comment.bytes) {
+      kept.push(comment.bytes);
+      keptBytes += lengthBytes;
+    }
     position = comment.end;
   }
   const newCount = Buffer.alloc(4);

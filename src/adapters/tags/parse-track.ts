@@ -1,32 +1,14 @@
-import { parseFromTokenizer, type IAudioMetadata } from 'music-metadata';
+import { type IAudioMetadata } from 'music-metadata';
 import { type AudioFormat } from '../../services/audio-format';
-import { type AsfFacts, scanAsf } from './asf-scan';
 import { type ByteSource, createEditedSource } from './byte-source';
-import { type ChunkFacts, scanChunks } from './chunk-scan';
 import { resolveCodec, resolveCodecName } from './codec';
-import { scanId3 } from './id3-scan';
-import { type MatroskaFacts, scanMatroska } from './matroska-scan';
-import { type Mp4Facts } from './mp4-movie';
-import { scanMp4 } from './mp4-scan';
 import { type MpegAudio, readMpegAudio } from './mpeg-audio';
-import { type OggFacts, scanOgg } from './ogg-scan';
-import { PictureLog, scanFlac, scanTrailer } from './picture-scan';
-import { RangeTokenizer } from './range-tokenizer';
+import { PictureLog } from './picture-scan';
 import { readReplayGain } from './replay-gain';
+import { runParser, settle } from './run-parser';
+import { type Facts, scanTags } from './scan-tags';
 import { type TrackAudio, type TrackTags } from './track-tags';
 import { readText } from './track-text';
-
-const PARSER_TYPES: Readonly<Record<AudioFormat, string>> = {
-  mp3: 'audio/mpeg',
-  flac: 'audio/flac',
-  mp4: 'audio/mp4',
-  aac: 'audio/aacp',
-  ogg: 'audio/ogg',
-  wav: 'audio/wav',
-  aiff: 'audio/aiff',
-  webm: 'audio/webm',
-  wma: 'audio/ms-wma',
-};
 
 /**
  * Reads what the bytes of a track say about it.
@@ -43,16 +25,23 @@ export async function parseTrack(
   now: () => number = () => performance.now(),
 ): Promise<TrackTags> {
   const log = new PictureLog();
-  const facts = await settle(scan(source, format, log, now));
+  const facts = (await settle(scanTags(source, format, log))) ?? {};
+  const { mpegSpan } = facts;
+  const mpeg = mpegSpan && (await settle(readMpegAudio(source, mpegSpan, now)));
   const edited = createEditedSource(source, log.edits);
-  const { parsed, isWhole } = await parseTags(edited, facts?.parseAs ?? format);
-  const audio = resolveAudio(parsed, facts ?? {}, format);
+  const { parsed, isWhole } = await runParser(edited, facts.parseAs ?? format, {
+    duration: !isMeasured(format),
+    skipCovers: true,
+  });
+  const audio = isMeasured(format)
+    ? resolveMpeg(parsed, mpeg)
+    : resolveAudio(parsed, facts, format);
   const text = parsed ? readText(parsed) : {};
   return {
     text: {
       ...text,
-      title: text.title ?? facts?.title,
-      artist: text.artist ?? facts?.artist,
+      title: text.title ?? facts.title,
+      artist: text.artist ?? facts.artist,
     },
     audio,
     replayGain: parsed ? readReplayGain(parsed) : null,
@@ -65,66 +54,8 @@ export async function parseTrack(
   };
 }
 
-/** Every kind of failure here is a kind of damage, or the cost limit: nothing tells them apart. */
-async function settle<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch {
-    return undefined;
-  }
-}
-
-interface Facts extends AsfFacts, ChunkFacts, MatroskaFacts, OggFacts {
-  readonly mpeg?: MpegAudio | undefined;
-  readonly mp4?: Mp4Facts;
-}
-
-async function scan(
-  source: ByteSource,
-  format: AudioFormat,
-  log: PictureLog,
-  now: () => number,
-): Promise<Facts> {
-  switch (format) {
-    case 'mp3':
-    case 'aac': {
-      const first = await scanId3(source, 0, log);
-      const end = await scanTrailer(source, log);
-      return { mpeg: await readMpegAudio(source, { first, end }, now) };
-    }
-    case 'flac':
-      await scanFlac(source, await scanId3(source, 0, log), log);
-      return {};
-    case 'mp4':
-      return { mp4: await scanMp4(source, log) };
-    case 'ogg':
-      return scanOgg(source, log);
-    case 'wav':
-    case 'aiff':
-      return scanChunks(source, log);
-    case 'webm':
-      return scanMatroska(source, log);
-    case 'wma':
-      return scanAsf(source, log);
-  }
-}
-
-interface ParsedTags {
-  /** what was found until the end, or until the damage */
-  readonly parsed: IAudioMetadata | undefined;
-  readonly isWhole: boolean;
-}
-
-async function parseTags(source: ByteSource, format: AudioFormat): Promise<ParsedTags> {
-  const tokenizer = new RangeTokenizer(source, PARSER_TYPES[format]);
-  const isMeasured = format === 'mp3' || format === 'aac';
-  let found: IAudioMetadata | undefined;
-  const observer = (event: { readonly metadata: IAudioMetadata }): void => {
-    found = event.metadata;
-  };
-  const options = { duration: !isMeasured, skipCovers: true, observer };
-  const parsed = await settle(parseFromTokenizer(tokenizer, options));
-  return { parsed: parsed ?? found, isWhole: parsed !== undefined };
+function isMeasured(format: AudioFormat): boolean {
+  return format === 'mp3' || format === 'aac';
 }
 
 // The decoder's rate, whatever was put in; RFC 7845 §5.1
@@ -135,7 +66,6 @@ function resolveAudio(
   facts: Facts,
   format: AudioFormat,
 ): TrackAudio {
-  if (format === 'mp3' || format === 'aac') return resolveMpeg(parsed, facts.mpeg);
   const said = parsed?.format;
   const codec = facts.asf?.codec
     ? resolveCodecName(facts.asf.codec)

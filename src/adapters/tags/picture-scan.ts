@@ -13,9 +13,28 @@ export class PictureLog implements PictureScan {
   pictures = 0;
   pictureBytes = 0;
 
-  addPicture(lengthBytes: number): void {
+  /** @param leftBytes so much of pictures the parser may read, by what they take up in the file */
+  constructor(private leftBytes = 0) {}
+
+  /** @returns whether the parser may read it; else it is to be hidden */
+  addPicture(lengthBytes: number): boolean {
     this.pictures += 1;
     this.pictureBytes += lengthBytes;
+    if (lengthBytes > this.leftBytes) return false;
+    this.leftBytes -= lengthBytes;
+    return true;
+  }
+
+  /** A log for a part of the track, with all that is left for pictures. */
+  openPart(): PictureLog {
+    return new PictureLog(this.leftBytes);
+  }
+
+  addPart(part: PictureLog): void {
+    this.edits.push(...part.edits);
+    this.pictures += part.pictures;
+    this.pictureBytes += part.pictureBytes;
+    this.leftBytes = part.leftBytes;
   }
 
   cut(position: number, lengthBytes: number): void {
@@ -30,12 +49,11 @@ export class PictureLog implements PictureScan {
 // No real track has more; a walk through a hostile one ends here.
 const MOST_BLOCKS = 1000;
 
+const FLAC_PADDING = 1;
 const FLAC_PICTURE = 6;
 
 /**
- * Pictures of a FLAC stream.
- *
- * Nothing is cut: the parser skips a PICTURE block without reading it when covers are unwanted.
+ * Pictures of a FLAC stream; one that is hidden becomes padding.
  *
  * @param start where `fLaC` is, behind any ID3v2 tag
  */
@@ -48,7 +66,9 @@ export async function scanFlac(source: ByteSource, start: number, log: PictureLo
     if (header.length < 4) return;
     const lengthBytes = 4 + header.readUIntBE(1, 3);
     const type = header.readUInt8(0);
-    if ((type & 0x7f) === FLAC_PICTURE) log.addPicture(lengthBytes);
+    if ((type & 0x7f) === FLAC_PICTURE && !log.addPicture(lengthBytes)) {
+      log.replace(position, 1, Buffer.from([(type & 0x80) | FLAC_PADDING]));
+    }
     if ((type & 0x80) !== 0) return;
     position += lengthBytes;
   }
@@ -56,11 +76,13 @@ export async function scanFlac(source: ByteSource, start: number, log: PictureLo
 
 const APE_FOOTER_BYTES = 32;
 const ID3V1_BYTES = 128;
+/** flags of an item whose value is a link, which the parser skips */
+const APE_LINK = Buffer.from([4, 0, 0, 0]);
 
 /**
  * APEv2 and ID3v1 tags behind the audio.
  *
- * @returns where the audio ends. Nothing is cut: the parser skips binary items by itself.
+ * @returns where the audio ends. Nothing is cut; a picture that is hidden becomes a link.
  * @see https://wiki.hydrogenaud.io/index.php?title=APEv2_specification
  */
 export async function scanTrailer(source: ByteSource, log: PictureLog): Promise<number> {
@@ -95,7 +117,8 @@ async function scanApeItems(
     const keyEnd = head.indexOf(0, 8);
     if (keyEnd < 0) return;
     const valueBytes = head.readUInt32LE(0);
-    if (/^cover art/i.test(head.toString('latin1', 8, keyEnd))) log.addPicture(valueBytes);
+    const isPicture = /^cover art/i.test(head.toString('latin1', 8, keyEnd));
+    if (isPicture && !log.addPicture(valueBytes)) log.replace(position + 4, 4, APE_LINK);
     position += keyEnd + 1 + valueBytes;
   }
 }

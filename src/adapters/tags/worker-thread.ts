@@ -1,8 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type AudioFormat } from '../../services/audio-format';
-import { type TrackTags } from './track-tags';
-import { type FromWorker, type ToWorker } from './worker-messages';
+import { type FromWorker, type Result, type ToWorker, type Wanted } from './worker-messages';
 
 /** A parse gave nothing, and not because of what the track says: another try may give something. */
 export class TagReadingFailed extends Error {
@@ -34,13 +33,13 @@ export interface WorkerThread {
   /** resolves when the thread is gone, for whatever reason */
   readonly ended: Promise<void>;
   /**
-   * Parses one track; none may be running.
+   * Parses one track for what is wanted; none may be running.
    *
    * When it settles no read of the track is running any more.
    *
    * @throws TagReadingFailed after which the thread is gone, except when the store could not read
    */
-  parse(job: ParseJob): Promise<TrackTags>;
+  parse<W extends Wanted>(wanted: W, job: ParseJob): Promise<Result[W]>;
   end(reason: 'timeout' | 'closed'): Promise<void>;
 }
 
@@ -90,7 +89,7 @@ export function startWorkerThread({ file, timeoutMs }: WorkerThreadOptions): Wor
     await worker.terminate();
   }
 
-  async function parse(job: ParseJob): Promise<TrackTags> {
+  async function parse<W extends Wanted>(wanted: W, job: ParseJob): Promise<Result[W]> {
     const reads = answerReads(worker, job);
     worker.ref();
     let timer = startTimer(isReady ? timeoutMs : START_TIMEOUT_MS);
@@ -98,12 +97,13 @@ export function startWorkerThread({ file, timeoutMs }: WorkerThreadOptions): Wor
       return setTimeout(() => void end('timeout'), delayMs);
     }
     try {
-      const tags = await new Promise<TrackTags>((resolve, reject) => {
+      const result = await new Promise<Result[W]>((resolve, reject) => {
         current = {
           lose: reject,
           receive(message) {
             if (message.kind === 'read') reads.answer(message.position, message.lengthBytes);
-            if (message.kind === 'parsed') resolve(message.tags);
+            // the worker answers what it was asked for
+            if (message.kind === 'parsed') resolve(message[wanted] as Result[W]);
             if (message.kind === 'ready') {
               clearTimeout(timer);
               timer = startTimer(timeoutMs);
@@ -111,10 +111,10 @@ export function startWorkerThread({ file, timeoutMs }: WorkerThreadOptions): Wor
           },
         };
         if (failure) reject(failure);
-        post(worker, { kind: 'parse', sizeBytes: job.sizeBytes, format: job.format });
+        post(worker, { kind: 'parse', wanted, sizeBytes: job.sizeBytes, format: job.format });
       });
       reads.assertNoneFailed();
-      return tags;
+      return result;
     } finally {
       clearTimeout(timer);
       current = undefined;
