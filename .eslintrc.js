@@ -19,6 +19,14 @@ const rooms = {
     ],
     why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
   },
+  audio: {
+    never: [
+      'express',
+      '**/{routes,middleware,controllers,services,storage,adapters,streaming,observability}/**',
+      '**/{config,container,app,index}',
+    ],
+    why: 'audio/ is knowledge of formats and signals alone: bytes in, values out',
+  },
   storage: {
     never: [
       'express',

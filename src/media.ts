@@ -1,4 +1,5 @@
 import { openFfmpeg } from './adapters/ffmpeg';
+import { type RedisGateway } from './adapters/redis';
 import { type Config } from './config';
 import { describeError, type Logger } from './observability/logger';
 import { createArtwork } from './services/artwork';
@@ -6,6 +7,7 @@ import { type Derivation, type Derive } from './services/derivation';
 import { createHlsPackager } from './services/hls-packager';
 import { createJobSlots } from './services/job-slots';
 import { createLoudness } from './services/loudness';
+import { createLoudnessMeter, type LoudnessMeter } from './services/loudness-meter';
 import { type MetadataService } from './services/metadata-service';
 import { createProductions, type Productions } from './services/productions';
 import { createTranscoder } from './services/transcoder';
@@ -21,6 +23,7 @@ export interface Media {
   readonly artwork: Derive;
   readonly waveform: Derive;
   readonly loudness: Derive;
+  readonly meter: LoudnessMeter;
   /** Ends what is being made. */
   close(): Promise<void>;
 }
@@ -29,10 +32,11 @@ export interface MediaDeps {
   readonly config: Config;
   readonly logger: Logger;
   readonly metadata: MetadataService;
+  readonly redis: RedisGateway;
 }
 
 /** Composition of all that makes something of a track; a part of `container.ts`. */
-export async function createMedia({ config, logger, metadata }: MediaDeps): Promise<Media> {
+export async function createMedia({ config, logger, metadata, redis }: MediaDeps): Promise<Media> {
   const ffmpeg = await openFfmpeg(config.ffmpegPath);
   if (!ffmpeg) {
     logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
@@ -52,13 +56,16 @@ export async function createMedia({ config, logger, metadata }: MediaDeps): Prom
     onNotKept: complain,
   });
   const deps = { ffmpeg, metadata, productions };
+  const ttlSeconds = config.metadataCacheTtlSeconds;
+  const meter = createLoudnessMeter({ ...deps, redis, ttlSeconds });
   return {
     productions,
     transcode: createTranscoder(deps),
     hls: createHlsPackager(deps),
     artwork: createArtwork(deps),
     waveform: createWaveform(deps),
-    loudness: createLoudness(deps),
+    loudness: createLoudness({ ffmpeg, meter }),
+    meter,
     close: () => productions.close(),
   };
 }

@@ -32,7 +32,10 @@ declare global {
 export interface SelectTrackDeps {
   readonly tracks: TrackSource;
   /** of the track itself */
-  readonly plan?: (request: PlanRequest, selected: SelectedTrack) => ResponsePlan;
+  readonly plan?: (
+    request: PlanRequest,
+    selected: SelectedTrack,
+  ) => ResponsePlan | Promise<ResponsePlan>;
   /** asked first; without a plan it must have an answer */
   readonly derive?: Derive<Derivation | undefined>;
   readonly createBoundary: () => string;
@@ -65,7 +68,9 @@ export function createSelectTrack({
       const derivation = await derive?.(selected, readDerivationRequest(req));
       const plan = derivation
         ? planDerived(request, derivation)
-        : planOriginal?.(request, selected);
+        : await planOriginal?.(request, selected);
+      // beside what CORS varies by
+      if (derivation?.chosenBy !== undefined) res.vary(derivation.chosenBy);
       if (!plan) throw new AppError('not_found', 'There is nothing at this address');
       req.delivery = {
         kind: 'planned',

@@ -19,6 +19,8 @@ export interface Derivation {
   readonly content: Buffer | Recipe;
   /** the answer begins with the first bytes; else when the output is whole, with its length */
   readonly isStreamed?: boolean;
+  /** name of the request field that chose it, for `Vary` */
+  readonly chosenBy?: string;
 }
 
 /** Query and fields of a request, as far as they choose among what can be made of a track. */

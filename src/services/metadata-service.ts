@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { type TagReader, TagReadingFailed, type TrackTags } from '../adapters/tag-reader';
 import { MEDIA_TYPES, type AudioFormat } from './audio-format';
+import { loudnessSchema } from './loudness-values';
 import { formatDuration, formatText, formatWhole, formatYear } from './metadata-values';
 import { type SelectedTrack } from './track-source';
 
 /** Changes whenever the schema or the meaning of a field does; cached values of others are not read. */
-export const METADATA_SHAPE_VERSION = 1;
+export const METADATA_SHAPE_VERSION = 2;
 
 const text = z.string().max(1000);
 const whole = z.int().min(0);
@@ -52,6 +53,8 @@ export const trackMetadataSchema = z
     etag: z.string(),
     /** only when something could not be read */
     warnings: z.array(text).min(1).readonly().exactOptional(),
+    /** as measured, not as tagged; absent until that was done, and from what is cached */
+    loudness: loudnessSchema.exactOptional(),
   })
   .readonly();
 
