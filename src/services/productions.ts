@@ -154,8 +154,11 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
 
   const whenOver = produce(recipe, deps, output, stopping.signal)
     .then(
-      () => {
+      async () => {
+        // those who wait for the whole are answered with its length while the disk still syncs
         isWhole = true;
+        output.end();
+        await output.commit().catch(deps.onNotKept);
       },
       (error: unknown) => {
         output.end(error instanceof Error ? error : new Error('not produced', { cause: error }));
@@ -172,7 +175,7 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
     users -= 1;
     if (users > 0) return;
     const { lengthBytes = Infinity } = recipe;
-    if (output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
+    if (!isWhole && output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
     void whenOver.then(() => (users === 0 ? output.close() : undefined));
   };
 
@@ -211,7 +214,7 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
 
 async function produce(
   recipe: Order,
-  { slots, onNotKept }: ProductionsDeps,
+  { slots }: ProductionsDeps,
   output: GrowingOutput,
   signal: AbortSignal,
 ): Promise<void> {
@@ -224,8 +227,6 @@ async function produce(
   if (recipe.lengthBytes !== undefined && output.writtenBytes !== recipe.lengthBytes) {
     throw new Error(`${output.writtenBytes} bytes came instead of ${recipe.lengthBytes}`);
   }
-  output.end();
-  await output.commit().catch(onNotKept);
 }
 
 interface Speedometer {
@@ -238,7 +239,8 @@ function createSpeedometer(output: Pick<GrowingOutput, 'writtenBytes'>): Speedom
   return {
     msUntil(bytes) {
       const now = { bytes: output.writtenBytes, atMs: performance.now() };
-      if (now.bytes === 0) return 0;
+      // whoever waits for the whole waits until it is there: nobody knows how much that is
+      if (now.bytes === 0 || bytes === Infinity) return 0;
       first ??= now;
       const grownBytes = now.bytes - first.bytes;
       if (grownBytes === 0) return 0;
