@@ -271,11 +271,13 @@ const scenarios: readonly Scenario[] = [
     status: 200,
     costs: {
       ...OPEN,
+      opens: OPEN.opens + 1, // is its loudness on the disk, when Redis has not got it?
       reads: 3, // the first bytes, and two by the parser
-      digests: 4, // of the token (by the lane as well), the subject and the state of the track
-      redis: { evalsha: 1, getrange: 1, set: 1 },
+      // of the token (by the lane as well), the subject, the state of the track and its measurement
+      digests: 5,
+      redis: { evalsha: 1, getrange: 2, set: 1 },
     },
-    withoutLane: { digests: 3 },
+    withoutLane: { digests: 4 },
   },
   {
     name: 'metadata that this process has answered before',

@@ -1,3 +1,4 @@
+import { AppError } from '../../../src/errors';
 import { readChoice, readWhole } from '../../../src/services/query-values';
 
 const whole = (query: string): number | undefined =>
@@ -20,10 +21,7 @@ describe('readWhole()', () => {
     'names what is allowed for %j',
     (value) => {
       expect(() => whole(`points=${encodeURIComponent(value)}`)).toThrow(
-        expect.objectContaining({
-          code: 'bad_request',
-          message: 'points must be a whole number from 16 to 20000',
-        }),
+        new AppError('bad_request', 'points must be a whole number from 16 to 20000'),
       );
     },
   );
@@ -44,7 +42,7 @@ describe('readChoice()', () => {
 
   it.each(['', '24', '08', 'toString'])('names what is allowed for %j', (value) => {
     expect(() => choice(`bits=${value}`)).toThrow(
-      expect.objectContaining({ code: 'bad_request', message: 'bits must be one of: 8, 16' }),
+      new AppError('bad_request', 'bits must be one of: 8, 16'),
     );
   });
 
