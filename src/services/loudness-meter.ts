@@ -2,8 +2,9 @@ import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import { parseLoudnessSummary } from '../audio/loudness-summary';
 import { type RedisGateway } from '../adapters/redis';
+import { decodeTrack } from './decode-track';
 import { type DerivationDeps } from './derivation';
-import { requireDescriptor, requireFfmpeg, toAppError, undecodable } from './ffmpeg-failures';
+import { requireDescriptor, requireFfmpeg } from './ffmpeg-failures';
 import { describeLoudness, loudnessSchema, type Loudness } from './loudness-values';
 import { nameOutput } from './output-name';
 import { type Product, type Recipe } from './productions';
@@ -199,30 +200,17 @@ async function runMeter(
   signal: AbortSignal,
 ): Promise<Loudness> {
   const description = await metadata.describe(selected);
-  let outputBytes = 0;
-  const log = await requireFfmpeg(ffmpeg)
-    .run(
-      {
-        container: selected.format,
-        trackDescriptor: requireDescriptor(selected),
-        durationSeconds: description.metadata.duration,
-        // the lines about each moment go where `info` does not look; `quiet` is younger than 4.1
-        filter: 'ebur128=peak=true+sample:framelog=verbose',
-        // sound that nobody hears shows that it works, and that there was any. Channels and rate are
-        // left alone: they would be changed in front of the filter
-        outputOptions: ['-nostats', '-c:a', 'pcm_u8'],
-        muxer: 'u8',
-        logLevel: 'info',
-      },
-      (chunk) => {
-        outputBytes += chunk.length;
-      },
-      signal,
-    )
-    .catch((error: unknown) => {
-      throw toAppError(error);
-    });
-  if (outputBytes === 0) throw undecodable();
+  const decoding = {
+    durationSeconds: description.metadata.duration,
+    // the lines about each moment go where `info` does not look; `quiet` is younger than 4.1
+    filter: 'ebur128=peak=true+sample:framelog=verbose',
+    // sound that nobody hears shows that it works, and that there was any. Channels and rate are
+    // left alone: they would be changed in front of the filter
+    outputOptions: ['-nostats', '-c:a', 'pcm_u8'],
+    muxer: 'u8',
+    logLevel: 'info',
+  } as const;
+  const log = await decodeTrack(ffmpeg, selected, decoding, () => undefined, signal);
   const summary = parseLoudnessSummary(log);
   if (!summary) throw new Error(`ffmpeg gave no summary of the loudness: ${log}`);
   return describeLoudness(summary);

@@ -2,13 +2,14 @@ import { encodeBinary, encodeJson } from '../audio/audiowaveform';
 import { createPeakFolder, type PeaksOptions } from '../audio/peaks';
 import { AppError } from '../errors';
 import { qualityOf } from '../streaming/accept';
+import { decodeTrack } from './decode-track';
 import {
   type Derivation,
   type DerivationDeps,
   type DerivationRequest,
   type Derive,
 } from './derivation';
-import { requireDescriptor, requireFfmpeg, toAppError, undecodable } from './ffmpeg-failures';
+import { requireDescriptor, requireFfmpeg } from './ffmpeg-failures';
 import { type TrackMetadata } from './metadata-service';
 import { nameOutput } from './output-name';
 import { type Recipe } from './productions';
@@ -105,25 +106,21 @@ function createRecipe(key: string, { deps, selected, options }: Order): Recipe {
       if (!isFinal) throw new AppError('track_unavailable', 'The track cannot be read now');
       const sampleRateHz = decodingRate(metadata);
       const folder = createPeakFolder(chooseWidth(options, metadata, sampleRateHz));
-      await requireFfmpeg(deps.ffmpeg)
-        .run(
-          {
-            container: selected.format,
-            trackDescriptor: requireDescriptor(selected),
-            durationSeconds: metadata.duration,
-            outputOptions: ['-ac', '1', '-ar', String(sampleRateHz), '-c:a', 'pcm_s16le'],
-            muxer: 's16le',
-          },
-          (chunk) => {
-            folder.push(chunk);
-          },
-          signal,
-        )
-        .catch((error: unknown) => {
-          throw toAppError(error);
-        });
+      const decoding = {
+        durationSeconds: metadata.duration,
+        outputOptions: ['-ac', '1', '-ar', String(sampleRateHz), '-c:a', 'pcm_s16le'],
+        muxer: 's16le',
+      };
+      await decodeTrack(
+        deps.ffmpeg,
+        selected,
+        decoding,
+        (chunk) => {
+          folder.push(chunk);
+        },
+        signal,
+      );
       const peaks = folder.finish();
-      if (peaks.values.length === 0) throw undecodable();
       const { bits, encoding } = options;
       for (const piece of ENCODINGS[encoding].encode({ ...peaks, sampleRateHz, bits })) {
         await append(piece);

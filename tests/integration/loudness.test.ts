@@ -35,7 +35,7 @@ beforeAll(async () => {
   const parts = '(lt(t\\,10)*0.05+gte(t\\,10)*0.4)*sin(2*PI*997*t)';
   await make('two-parts.mp3', `${parts}|${parts}:s=44100`, 20, ['-b:a', '192k']);
   await make('noise.m4a', '0.3*random(0)|0.2*random(1)|0.1*random(2):s=48000', 6, ['-c:a', 'aac']);
-  await make('hot.wav', '1.0*sin(2*PI*11025*t+PI/4):s=44100', 5);
+  await make('hot.wav', '1.0*sin(2*PI*12000*t+PI/4):s=48000', 5);
   await make('silence.flac', '0:s=44100', 5);
   await make('blip.wav', '0.5*sin(2*PI*1000*t):s=44100', 0.2);
   await make('liar.mp3', tone(-23), 5, [
@@ -46,7 +46,7 @@ beforeAll(async () => {
     await make(`${name}.wav`, tone(-20), 5);
   }
   writeFileSync(join(library, 'text.mp3'), Buffer.alloc(50_000, 'no music at all '));
-});
+}, 60_000);
 afterAll(async () => {
   await Promise.all(apps.map((app) => app.close()));
   removeTempFolders();

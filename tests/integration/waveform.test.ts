@@ -43,7 +43,7 @@ beforeAll(async () => {
   truncateSync(join(library, 'no-sound.wav'), 78);
   app = await startApp({ AUDIO_FILES_DIR: library, CACHE_DIR: createTempFolder() });
   authorization = bearer();
-});
+}, 60_000);
 afterAll(async () => {
   await app.close();
   removeTempFolders();
