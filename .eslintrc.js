@@ -16,8 +16,8 @@ const rooms = {
       'express',
       'node:*',
       '!node:buffer',
-      '**/{routes,middleware,controllers,services,storage,adapters,observability,streaming}/**',
-      '**/{config,container,app,index}',
+      '**/{routes,middleware,controllers,services,storage,adapters,observability,streaming,workers}/**',
+      '**/{config,container,app,index,server,process}',
     ],
     why: 'audio/ is pure knowledge of audio formats: numbers and bytes in, numbers and bytes out',
   },
@@ -28,35 +28,6 @@ const rooms = {
       '**/{config,container,app,index,errors}',
     ],
     why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
-  },
-  streaming: {
-    never: [
-      'express',
-      '**/{routes,middleware,controllers,services,storage,adapters,observability}/**',
-      '**/{config,container,app,index,errors}',
-    ],
-    why: 'streaming/ is HTTP semantics alone: it knows no framework and no other room',
-  },
-  audio: {
-    // one by one: these patterns know no braces
-    never: ['express', 'node:*', '!node:buffer'].concat([
-      '**/routes/**',
-      '**/middleware/**',
-      '**/controllers/**',
-      '**/services/**',
-      '**/storage/**',
-      '**/streaming/**',
-      '**/adapters/**',
-      '**/observability/**',
-      '**/workers/**',
-      '**/config',
-      '**/container',
-      '**/app',
-      '**/index',
-      '**/server',
-      '**/process',
-    ]),
-    why: 'audio/ is knowledge of formats alone: bytes and arguments in, bytes and arguments out',
   },
   storage: {
     never: [

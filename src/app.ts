@@ -2,7 +2,7 @@ import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
 import { createHealthController } from './controllers/ops-controller';
-import { createMetadataController, planMetadata } from './controllers/metadata-controller';
+import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
 import { createPrepareController } from './controllers/prepare-controller';
@@ -82,9 +82,13 @@ function createApp(container: Container): Express {
         send: createStreamController(memory, sendDerived),
       },
       metadata: {
-        select: createSelectTrack({ ...selection, plan: planMetadata }),
+        select: createSelectTrack({ ...selection, plan: createMetadataPlan(media.meter) }),
         limit: createMetadataLimit(quotas.openings),
-        send: createMetadataController(metadata, container.readyMetadata),
+        send: createMetadataController({
+          metadata,
+          ready: container.readyMetadata,
+          meter: media.meter,
+        }),
       },
       derived: {
         '/hls/master.m3u8': derived(media.hls),

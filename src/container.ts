@@ -102,7 +102,7 @@ export async function createContainer(
     redis,
     ttlSeconds: config.metadataCacheTtlSeconds,
   });
-  const media = await createMedia({ config, logger, metadata, tagReader });
+  const media = await createMedia({ config, logger, metadata, tagReader, redis });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
 
   return {

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type Container } from './container';
-import { planContent, planMetadata } from './controllers/metadata-controller';
+import { planContent, planMetadata, tagMetadata } from './controllers/metadata-controller';
 import { deliver, planStream } from './controllers/stream-controller';
 import { vouchFor } from './middleware/authenticate';
 import { setFields } from './middleware/browser-fields';
@@ -60,11 +60,15 @@ export function createFastLane(container: Container, app: RequestListener): Requ
   const decide = ({ req, isMetadata }: Plain, selected: SelectedTrack): Decision | undefined => {
     const fields = readRequestFields(req.rawHeaders);
     const request = { method: 'GET', fields, now: clock(), createBoundary } as const;
-    const plan = isMetadata ? planMetadata(request, selected) : planStream(request, selected);
+    const loudness = isMetadata ? container.media.meter.knownNow(selected) : null;
+    if (loudness === undefined) return undefined;
+    const plan = isMetadata
+      ? planMetadata(request, selected, loudness)
+      : planStream(request, selected);
     if (plan.status >= 400) return undefined;
     if (plan.status === 304) return { plan, source: selected.track };
     if (!isMetadata) return { plan, source: selected.track, quota: quotas.continuations };
-    const content = container.readyMetadata.get(selected);
+    const content = container.readyMetadata.get(selected, tagMetadata(selected, loudness));
     if (!content) return undefined;
     const source = createMemorySource(content);
     return { plan: planContent(plan, content), source, quota: quotas.openings };

@@ -1,6 +1,7 @@
 import { createImages } from './adapters/images';
 import { openFfmpeg } from './adapters/ffmpeg';
 import { type TagReader } from './adapters/tag-reader';
+import { type RedisGateway } from './adapters/redis';
 import { type Config } from './config';
 import { describeError, type Logger } from './observability/logger';
 import { createArtwork } from './services/artwork';
@@ -8,6 +9,7 @@ import { type Derivation, type Derive, type StoredOriginal } from './services/de
 import { createHlsPackager } from './services/hls-packager';
 import { createJobSlots } from './services/job-slots';
 import { createLoudness } from './services/loudness';
+import { createLoudnessMeter, type LoudnessMeter } from './services/loudness-meter';
 import { type MetadataService } from './services/metadata-service';
 import { createProductions, type Productions } from './services/productions';
 import { createTrackPictures } from './services/track-pictures';
@@ -25,6 +27,7 @@ export interface Media {
   readonly artwork: Derive;
   readonly waveform: Derive;
   readonly loudness: Derive;
+  readonly meter: LoudnessMeter;
   /** Ends what is being made. */
   close(): Promise<void>;
 }
@@ -34,6 +37,7 @@ export interface MediaDeps {
   readonly logger: Logger;
   readonly metadata: MetadataService;
   readonly tagReader: Pick<TagReader, 'readPicture'>;
+  readonly redis: RedisGateway;
 }
 
 /** It takes one of the four threads that also read files, and a hostile picture 250 MB. */
@@ -44,7 +48,7 @@ const PICTURE_PATIENCE_MS = 20_000;
 
 /** Composition of all that makes something of a track; a part of `container.ts`. */
 export async function createMedia(deps: MediaDeps): Promise<Media> {
-  const { config, logger, metadata, tagReader } = deps;
+  const { config, logger, metadata, tagReader, redis } = deps;
   const ffmpeg = await openFfmpeg(config.ffmpegPath);
   if (!ffmpeg) {
     logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
@@ -76,20 +80,18 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
   const images = createImages();
   const pictures = createTrackPictures({ tagReader, images });
   const derivations = { ffmpeg, metadata, productions };
-  const loudness = createLoudness(derivations);
+  const ttlSeconds = config.metadataCacheTtlSeconds;
+  const meter = createLoudnessMeter({ ...derivations, redis, ttlSeconds });
+  const targetLufs = config.loudnessTargetLufs;
   return {
     productions,
     pictureProductions,
-    transcode: createTranscoder({
-      ffmpeg,
-      metadata,
-      loudness,
-      targetLufs: config.loudnessTargetLufs,
-    }),
+    transcode: createTranscoder({ ffmpeg, metadata, meter, targetLufs }),
     hls: createHlsPackager(derivations),
     artwork: createArtwork({ pictures, images }),
     waveform: createWaveform(derivations),
-    loudness,
+    loudness: createLoudness({ ffmpeg, meter }),
+    meter,
     async close() {
       await Promise.all([productions.close(), pictureProductions.close()]);
     },

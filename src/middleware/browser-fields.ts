@@ -81,7 +81,8 @@ export function createBrowserFields(origins: '*' | readonly string[]): BrowserFi
     handler(req, res, next) {
       if (req.method === 'OPTIONS') {
         write(req, res, () => {
-          if (res.hasHeader(METHODS_FIELD)) res.set(METHODS_FIELD, allowedMethods(req.originalUrl));
+          const methods = allowedMethods(req.originalUrl);
+          if (methods !== ALLOWED_METHODS) res.set(METHODS_FIELD, methods);
           next();
         });
         return;

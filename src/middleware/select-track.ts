@@ -38,7 +38,10 @@ declare global {
 export interface SelectTrackDeps {
   readonly tracks: TrackSource;
   /** of the track itself */
-  readonly plan?: (request: PlanRequest, selected: SelectedTrack) => ResponsePlan;
+  readonly plan?: (
+    request: PlanRequest,
+    selected: SelectedTrack,
+  ) => ResponsePlan | Promise<ResponsePlan>;
   /** asked first; without a plan it must have an answer */
   readonly derive?: Derive<Derivation | StoredOriginal>;
   readonly createBoundary: () => string;
@@ -73,7 +76,7 @@ export function createSelectTrack({
       const derivation = wanted && 'content' in wanted ? wanted : undefined;
       const plan = derivation
         ? planDerived(request, derivation)
-        : planStored(planOriginal?.(request, selected), wanted);
+        : planStored(await planOriginal?.(request, selected), wanted);
       req.delivery = {
         kind: 'planned',
         selected,

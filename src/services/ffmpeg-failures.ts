@@ -1,17 +1,37 @@
-import { FfmpegFailed } from '../adapters/ffmpeg';
+import { isNativeError } from 'node:util/types';
+import { FfmpegFailed, type Ffmpeg } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
+import { type SelectedTrack } from './track-source';
 
-/** What a failed run is to the client; anything else is passed on as it is. */
-export function translateFailure(error: unknown): unknown {
-  if (!(error instanceof FfmpegFailed)) return error;
-  // it read the track to its end, or to what it could not read, and had nothing to give
-  if (error.reason === 'exit' && error.outputBytes === 0) return undecodable(error);
-  return new AppError('track_unavailable', 'The track could not be converted', { cause: error });
+/**
+ * What a client is told when ffmpeg failed: the one place where its failures get codes.
+ *
+ * @returns any other error as it is
+ */
+export function toAppError(error: unknown): Error {
+  if (!(error instanceof FfmpegFailed)) {
+    return isNativeError(error) ? error : new Error('ffmpeg was not run', { cause: error });
+  }
+  const { reason, outputBytes, cause } = error;
+  if (reason === 'exit' && outputBytes === 0) return undecodable(error);
+  // what took the output knows better what went wrong
+  if (reason === 'consumer' && cause instanceof AppError) return cause;
+  return new AppError('track_unavailable', 'The track cannot be converted now', { cause: error });
 }
 
-/** @param cause for the operator */
+/** For a run that ended well, too, and found nothing to decode. */
 export function undecodable(cause?: unknown): AppError {
-  return new AppError('track_undecodable', 'There is no sound in this track that can be decoded', {
-    cause,
-  });
+  return new AppError('track_undecodable', 'No sound could be decoded from the track', { cause });
+}
+
+/** @throws AppError `ffmpeg_unavailable` where none is installed */
+export function requireFfmpeg(ffmpeg: Ffmpeg | undefined): Ffmpeg {
+  if (ffmpeg) return ffmpeg;
+  throw new AppError('ffmpeg_unavailable', 'This service has no ffmpeg, which this needs');
+}
+
+/** @throws AppError `not_implemented` for a track that is not a file of this machine */
+export function requireDescriptor({ track }: SelectedTrack): number {
+  if (track.descriptor !== undefined) return track.descriptor;
+  throw new AppError('not_implemented', 'Tracks of this library cannot be converted');
 }

@@ -7,7 +7,7 @@ import { planSegments, segmentOf, type Segment, type SegmentPlan } from '../audi
 import { mp3SampleRate, resampledCount } from '../audio/sample-count';
 import { AppError } from '../errors';
 import { derivationKey, type Derivation, type Derive } from './derivation';
-import { translateFailure, undecodable } from './ffmpeg-failures';
+import { toAppError, undecodable } from './ffmpeg-failures';
 import { type MetadataService } from './metadata-service';
 import { describeSound, type SourceSound } from './source-sound';
 import { describeOriginal, type SelectedTrack } from './track-source';
@@ -197,7 +197,7 @@ async function encode(
   try {
     await ffmpeg.run(job, (chunk) => void chunks.push(chunk), signal);
   } catch (error) {
-    throw translateFailure(error);
+    throw toAppError(error);
   }
   if (chunks.length === 0) throw undecodable();
   const { frames } = splitAdtsFrames(Buffer.concat(chunks));

@@ -1,19 +1,29 @@
-import { AppError } from '../errors';
-import { type Derive, type DerivationDeps } from './derivation';
-import { type SelectedTrack } from './track-source';
+import { type Derive } from './derivation';
+import { requireDescriptor, requireFfmpeg } from './ffmpeg-failures';
+import { formatAnswer, type LoudnessMeter } from './loudness-meter';
+import { type Ffmpeg } from '../adapters/ffmpeg';
+import { describeOriginal } from './track-source';
 
-export interface Loudness {
-  readonly integratedLufs: number | null;
-  readonly truePeakDbtp: number | null;
-}
-
-export interface LoudnessMeter {
-  measure(selected: SelectedTrack, subject: string): Promise<Loudness>;
+export interface LoudnessDeps {
+  readonly ffmpeg: Ffmpeg | undefined;
+  readonly meter: LoudnessMeter;
 }
 
 /** The loudness of a track. */
-export function createLoudness(deps: DerivationDeps): Derive & LoudnessMeter {
-  const fail = () =>
-    Promise.reject(new AppError('ffmpeg_unavailable', String(deps.ffmpeg?.version)));
-  return Object.assign(fail, { measure: fail });
+export function createLoudness({ ffmpeg, meter }: LoudnessDeps): Derive {
+  return async (selected) => {
+    requireFfmpeg(ffmpeg);
+    requireDescriptor(selected);
+    const recipe = meter.recipe(selected);
+    const known = await meter.known(selected);
+    return {
+      representation: {
+        mediaType: 'application/json; charset=utf-8',
+        entityTag: `"${recipe.key}"`,
+        lastModifiedSeconds: describeOriginal(selected).lastModifiedSeconds,
+        contentDisposition: 'inline',
+      },
+      content: known ? formatAnswer(known) : recipe,
+    };
+  };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type TagReader, TagReadingFailed, type TrackTags } from '../adapters/tag-reader';
 import { MEDIA_TYPES, type AudioFormat } from './audio-format';
+import { loudnessSchema } from './loudness-values';
 import { formatDuration, formatText, formatWhole, formatYear } from './metadata-values';
 import { type SelectedTrack } from './track-source';
 
@@ -54,6 +55,8 @@ export const trackMetadataSchema = z
     etag: z.string(),
     /** only when something could not be read */
     warnings: z.array(text).min(1).readonly().exactOptional(),
+    /** as measured, not as tagged; absent until that was done, and from what is cached */
+    loudness: loudnessSchema.exactOptional(),
   })
   .readonly();
 

@@ -12,8 +12,6 @@ export interface Recipe {
   readonly key: string;
   /** of the whole output, where it is known before; output of another length is a failure */
   readonly lengthBytes?: number;
-  /** What is to be done before this takes a place, with places of its own. */
-  readonly before?: (subject: string, signal: AbortSignal) => Promise<void>;
   /**
    * Makes the output, in its order. What it needs must stay open until `Product.whenOver`.
    *
@@ -218,7 +216,6 @@ async function produce(
   output: GrowingOutput,
   signal: AbortSignal,
 ): Promise<void> {
-  await recipe.before?.(recipe.subject, signal);
   const release = await slots.take(recipe.subject, signal);
   try {
     await recipe.produce((chunk) => output.append(chunk), signal);
@@ -240,7 +237,8 @@ function createSpeedometer(output: Pick<GrowingOutput, 'writtenBytes'>): Speedom
   return {
     msUntil(bytes) {
       const now = { bytes: output.writtenBytes, atMs: performance.now() };
-      if (now.bytes === 0) return 0;
+      // whoever waits for the whole waits until it is there: nobody knows how much that is
+      if (now.bytes === 0 || bytes === Infinity) return 0;
       first ??= now;
       const grownBytes = now.bytes - first.bytes;
       if (grownBytes === 0) return 0;

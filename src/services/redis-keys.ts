@@ -41,6 +41,11 @@ export function metadataKey(trackId: string, entityTag: string, shapeVersion: nu
   return `${PREFIX}metadata:${shapeVersion}:${digest(JSON.stringify([trackId, entityTag]))}`;
 }
 
+/** @param name of the measurement, of characters that need no hash: see `nameOutput()` */
+export function loudnessKey(name: string): string {
+  return `${PREFIX}loudness:${name}`;
+}
+
 /** 128 bits of SHA-256, enough that nobody finds two inputs with one key. */
 function digest(text: string): string {
   return hash('sha256', text, 'base64url').slice(0, 22);

@@ -1,8 +1,8 @@
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
 import { derivationKey, type Derivation, type Derive, type StoredOriginal } from './derivation';
-import { translateFailure, undecodable } from './ffmpeg-failures';
-import { type LoudnessMeter } from './loudness';
+import { toAppError, undecodable } from './ffmpeg-failures';
+import { type LoudnessMeter } from './loudness-meter';
 import { type MetadataService } from './metadata-service';
 import { type Recipe } from './productions';
 import { describeSound, type SourceSound } from './source-sound';
@@ -19,7 +19,7 @@ export interface TranscoderDeps {
   readonly metadata: MetadataService;
   /** undefined where none is installed */
   readonly ffmpeg: Ffmpeg | undefined;
-  readonly loudness: LoudnessMeter;
+  readonly meter: LoudnessMeter;
   /** LUFS that `gain=track` aims at */
   readonly targetLufs: number;
 }
@@ -69,7 +69,7 @@ type Wanted = TranscodeOptions & {
 };
 
 function derive(
-  { ffmpeg, loudness, targetLufs }: TranscoderDeps,
+  { ffmpeg, meter, targetLufs }: TranscoderDeps,
   selected: SelectedTrack,
   { source, reason, ...options }: Wanted,
 ): Derivation {
@@ -86,8 +86,8 @@ function derive(
     ...[SHAPE_VERSION, ffmpeg.version, format, bitrateKbps, startSeconds, channels],
     isLeveled ? targetLufs : null,
   ]);
-  const measureGain = async (subject: string): Promise<number> => {
-    const { integratedLufs, truePeakDbtp } = await loudness.measure(selected, subject);
+  const measureGain = async (signal: AbortSignal): Promise<number> => {
+    const { integratedLufs, truePeakDbtp } = await meter.measureInPlace(selected, signal);
     if (integratedLufs === null || truePeakDbtp === null) return 0;
     return Math.min(targetLufs - integratedLufs, TRUE_PEAK_LIMIT - truePeakDbtp);
   };
@@ -123,24 +123,17 @@ interface Transcode {
 
 function createRecipe(
   { key, ffmpeg, selected, form, source, startSeconds }: Transcode,
-  measureGain: ((subject: string) => Promise<number>) | undefined,
+  measureGain: ((signal: AbortSignal) => Promise<number>) | undefined,
 ): Recipe {
-  let level: string[] = [];
   return {
     key,
     ...(form.lengthBytes === undefined ? {} : { lengthBytes: form.lengthBytes }),
-    ...(measureGain
-      ? {
-          async before(subject) {
-            level = [`volume=${(await measureGain(subject)).toFixed(2)}dB`];
-          },
-        }
-      : {}),
     async produce(append, signal) {
       const { descriptor } = selected.track;
       if (descriptor === undefined) {
         throw new AppError('not_implemented', 'Tracks of this library cannot be converted');
       }
+      const level = measureGain ? [`volume=${(await measureGain(signal)).toFixed(2)}dB`] : [];
       const writer = createHeadWriter(form, append);
       try {
         await ffmpeg.run(
@@ -157,7 +150,7 @@ function createRecipe(
           signal,
         );
       } catch (error) {
-        throw translateFailure(error);
+        throw toAppError(error);
       }
       await writer.end();
     },
