@@ -1,8 +1,5 @@
-import {
-  createChunkMemory,
-  type ChunkLoan,
-  type ChunkMemory,
-} from '../../../src/streaming/chunk-memory';
+import { type ChunkLoan } from '../../../src/streaming/chunk-loan';
+import { createChunkMemory, type ChunkMemory } from '../../../src/streaming/chunk-memory';
 
 const SMALL = 32_768;
 const LARGE = 262_144;
@@ -29,6 +26,7 @@ function lend(lengthBytes: number, connection: object = {}): ChunkLoan {
 /** Reads and sends one chunk; returns its length. */
 async function pass(loan: ChunkLoan, takesMs = 0): Promise<number> {
   const chunk = await loan.next();
+  loan.handedOver();
   time += takesMs;
   loan.taken(chunk);
   return chunk.length;

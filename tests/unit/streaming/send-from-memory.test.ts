@@ -302,6 +302,9 @@ describe('sendRepresentation() with lent chunks', () => {
             watched.out.add(chunk.buffer);
             return chunk;
           },
+          handedOver() {
+            loan.handedOver();
+          },
           taken(chunk: Uint8Array) {
             watched.out.delete(chunk.buffer);
             // nobody may look at it from now on
