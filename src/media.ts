@@ -1,4 +1,4 @@
-import { openFfmpeg } from './adapters/ffmpeg';
+import { type Ffmpeg } from './adapters/ffmpeg';
 import { type Config } from './config';
 import { describeError, type Logger } from './observability/logger';
 import { createArtwork } from './services/artwork';
@@ -28,11 +28,12 @@ export interface MediaDeps {
   readonly config: Config;
   readonly logger: Logger;
   readonly metadata: MetadataService;
+  /** undefined where none is installed */
+  readonly ffmpeg: Ffmpeg | undefined;
 }
 
 /** Composition of all that makes something of a track; a part of `container.ts`. */
-export async function createMedia({ config, logger, metadata }: MediaDeps): Promise<Media> {
-  const ffmpeg = await openFfmpeg(config.ffmpegPath);
+export async function createMedia({ config, logger, metadata, ffmpeg }: MediaDeps): Promise<Media> {
   if (!ffmpeg) {
     logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
       ffmpegPath: config.ffmpegPath ?? null,

@@ -4,7 +4,8 @@ import { AppError } from '../errors';
 /** What a failed run is to the client; anything else is passed on as it is. */
 export function translateFailure(error: unknown): unknown {
   if (!(error instanceof FfmpegFailed)) return error;
-  // it read the track to its end, or to what it could not read, and had nothing to give
+  // it read the track to its end, or to what it could not read, and had nothing to give; one that was
+  // killed or could not start has said nothing about the track
   if (error.reason === 'exit' && error.outputBytes === 0) return undecodable(error);
   return new AppError('track_unavailable', 'The track could not be converted', { cause: error });
 }

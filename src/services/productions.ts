@@ -72,12 +72,13 @@ export function createProductions(deps: ProductionsDeps): Productions {
   const running = new Map<string, Production>();
   /** with those that are being ended */
   const all = new Set<Production>();
+  let isClosed = false;
 
   const find = async (key: string): Promise<Product | undefined> => {
     const current = running.get(key);
     if (current) return current.join();
     const file = await deps.files.find(key).catch(() => undefined);
-    return file ? openKept(file) : running.get(key)?.join();
+    return file ? openKept(file, deps.onNotKept) : running.get(key)?.join();
   };
 
   const start = (recipe: Recipe, subject: string): Product => {
@@ -93,9 +94,17 @@ export function createProductions(deps: ProductionsDeps): Productions {
 
   return {
     find,
-    // nothing is awaited between the look and the start, so no two start
-    open: async (recipe, subject) => (await find(recipe.key)) ?? start(recipe, subject),
+    async open(recipe, subject) {
+      const found = await find(recipe.key);
+      if (isClosed) {
+        found?.close();
+        throw ended();
+      }
+      // nothing is awaited between this look and the start, so no two start
+      return found ?? running.get(recipe.key)?.join() ?? start(recipe, subject);
+    },
     async close() {
+      isClosed = true;
       for (const production of all) production.stop();
       await Promise.all([...all].map(({ whenOver }) => whenOver));
     },
@@ -118,7 +127,7 @@ function streamOf(range: ByteRange, readAt: ReadAt, signal: AbortSignal = NEVER)
   return Readable.from(chunks(), { objectMode: false });
 }
 
-function openKept(file: DerivedFile): Product {
+function openKept(file: DerivedFile, onTrouble: (error: unknown) => void): Product {
   const reading = new Set<Promise<unknown>>();
   const readAt: ReadAt = async (position, mostBytes) => {
     const read = file.handle.read(Buffer.allocUnsafe(mostBytes), { position });
@@ -134,7 +143,9 @@ function openKept(file: DerivedFile): Product {
     read: (range, signal) => streamOf(range, readAt, signal),
     close() {
       // a descriptor closed under a running read would be another file's by the time it is used
-      void Promise.allSettled(reading).then(() => file.close());
+      void Promise.allSettled(reading)
+        .then(() => file.close())
+        .catch(onTrouble);
     },
   };
 }
@@ -167,14 +178,17 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
 
   const stop = (): void => {
     forget();
-    stopping.abort(new AppError('overloaded', 'The conversion was ended'));
+    const reason = ended();
+    stopping.abort(reason);
+    // who waits for readers to take something waits no more
+    output.end(reason);
   };
 
   const leave = (): void => {
     users -= 1;
     if (users > 0) return;
     const { lengthBytes = Infinity } = recipe;
-    if (output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
+    if (!output.isEnded && output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
     void whenOver.then(() => (users === 0 ? output.close() : undefined));
   };
 
@@ -211,6 +225,10 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
   };
 }
 
+function ended(): AppError {
+  return new AppError('overloaded', 'The conversion was ended');
+}
+
 async function produce(
   recipe: Order,
   { slots, onNotKept }: ProductionsDeps,
@@ -224,15 +242,18 @@ async function produce(
   } finally {
     release();
   }
-  if (recipe.lengthBytes !== undefined && output.writtenBytes !== recipe.lengthBytes) {
-    throw new Error(`${output.writtenBytes} bytes came instead of ${recipe.lengthBytes}`);
+  // it may have gone well in the moment in which it was stopped: nobody can have the end of it then
+  signal.throwIfAborted();
+  const { lengthBytes = output.writtenBytes } = recipe;
+  if (output.writtenBytes !== lengthBytes || output.writtenBytes === 0) {
+    throw new Error(`${output.writtenBytes} bytes came instead of ${lengthBytes}`);
   }
   output.end();
   await output.commit().catch(onNotKept);
 }
 
 interface Speedometer {
-  /** at the speed so far; 0 while that is not known */
+  /** at the speed so far; 0 while that is not known, or the end is not */
   msUntil(bytes: number): number;
 }
 
@@ -241,7 +262,7 @@ function createSpeedometer(output: Pick<GrowingOutput, 'writtenBytes'>): Speedom
   return {
     msUntil(bytes) {
       const now = { bytes: output.writtenBytes, atMs: performance.now() };
-      if (now.bytes === 0) return 0;
+      if (now.bytes === 0 || !Number.isFinite(bytes)) return 0;
       first ??= now;
       const grownBytes = now.bytes - first.bytes;
       if (grownBytes === 0) return 0;
