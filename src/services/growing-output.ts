@@ -46,7 +46,9 @@ const MOST_MEMORY_BYTES = 16 * 1024 * 1024;
 
 /** @param openDraft where the bytes are kept; when that fails, or fills up, they stay in memory */
 export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): GrowingOutput {
-  const changes = createSignpost();
+  const growth = createSignpost();
+  // apart: a reader that goes on must not wake all others
+  const room = createSignpost();
   const readers = new Set<{ position: number }>();
   const memory = createTail();
   let draft: DerivedDraft | undefined;
@@ -58,13 +60,13 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
 
   const keepInMemory = async (chunk: Buffer): Promise<void> => {
     memory.append(chunk);
-    changes.tell();
+    growth.tell();
     while (!end) {
       const positions = [...readers].map(({ position }) => position - diskBytes);
       // nobody there yet: who comes for the latest bytes finds them
       memory.shrinkTo(MOST_MEMORY_BYTES, Math.min(...positions));
       if (memory.heldBytes() <= MOST_MEMORY_BYTES) return;
-      await changes.next();
+      await room.next();
     }
   };
 
@@ -89,7 +91,7 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
           draft ??= await openDraft();
           await draft.append(chunk);
           diskBytes += chunk.length;
-          changes.tell();
+          growth.tell();
           return;
         } catch (error) {
           diskFailure = { error }; // whoever commits is told; the listener goes on
@@ -99,7 +101,8 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
     },
     end(failure) {
       end ??= failure ? { failure } : {};
-      changes.tell();
+      growth.tell();
+      room.tell();
     },
     async commit() {
       if (diskFailure) throw diskFailure.error;
@@ -110,8 +113,10 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
       while (writtenBytes() < bytes && !end && !signal.aborted) {
         const leftMs = limit - performance.now();
         if (leftMs <= 0) break;
-        await changes.next(signal, leftMs);
+        await growth.next(signal, leftMs);
       }
+      // a production is ended because its last reader leaves: to them that is no failure
+      if (signal.aborted) return false;
       if (end?.failure && writtenBytes() < bytes) throw end.failure;
       return end !== undefined || writtenBytes() >= bytes;
     },
@@ -121,9 +126,9 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
       return {
         async read(position, mostBytes, signal) {
           reader.position = position;
-          changes.tell(); // the producer may wait for this
+          room.tell();
           while (!end && position >= writtenBytes()) {
-            await changes.next(signal);
+            await growth.next(signal);
             signal.throwIfAborted();
           }
           if (position < writtenBytes()) return readNow(position, mostBytes);
@@ -132,7 +137,7 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
         },
         close() {
           readers.delete(reader);
-          changes.tell();
+          room.tell();
         },
       };
     },

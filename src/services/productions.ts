@@ -66,6 +66,8 @@ const LONGEST_WAIT_MS = 20_000;
 const MEASURE_MS = 1_000;
 /** Nearly done: the rest costs less than what was spent. */
 const WORTH_FINISHING = 0.8;
+/** Who is told to come back finds it further on: somewhat longer than `Retry-After`. */
+const KEPT_FOR_RETRY_MS = 10_000;
 const NEVER = new AbortController().signal;
 
 export function createProductions(deps: ProductionsDeps): Productions {
@@ -210,7 +212,10 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
           while (!(await output.reached(bytes, MEASURE_MS, signal))) {
             signal.throwIfAborted();
             const waitedMs = performance.now() - waitingSince;
-            if (waitedMs + speed.msUntil(bytes) > LONGEST_WAIT_MS) throw notReadyYet();
+            if (waitedMs + speed.msUntil(bytes) <= LONGEST_WAIT_MS) continue;
+            users += 1;
+            setTimeout(leave, KEPT_FOR_RETRY_MS).unref();
+            throw notReadyYet();
           }
         },
         read(range, signal) {

@@ -73,7 +73,7 @@ async function probe(
   path: string,
   { containment, timeoutMs }: Probe,
 ): Promise<FfmpegProgram | 'hangs' | 'fails'> {
-  const [program = path, ...rest] = [...containment, path];
+  const [program, ...rest] = [...containment, path];
   const ask = async (option: string): Promise<string> => {
     const answer = await runProgram(program, [...rest, '-hide_banner', option], {
       timeout: timeoutMs,

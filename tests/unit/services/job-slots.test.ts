@@ -52,7 +52,10 @@ describe('createJobSlots()', () => {
     let most = 0;
     const jobs = Array.from({ length: 200 }, async (_, index) => {
       const leaving = new AbortController();
-      if (index % 5 === 0) setTimeout(() => leaving.abort(), index);
+      if (index % 5 === 0)
+        setTimeout(() => {
+          leaving.abort();
+        }, index);
       try {
         const release = await slots.take(`s${index % 7}`, leaving.signal);
         most = Math.max(most, (running += 1));
