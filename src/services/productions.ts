@@ -72,7 +72,7 @@ const NEVER = new AbortController().signal;
 
 export function createProductions(deps: ProductionsDeps): Productions {
   const running = new Map<string, Production>();
-  /** with those that are being ended */
+  /** with those that are being ended, or read to their end */
   const all = new Set<Production>();
   let isClosed = false;
 
@@ -84,13 +84,17 @@ export function createProductions(deps: ProductionsDeps): Productions {
   };
 
   const start = (recipe: Recipe, subject: string): Product => {
-    const production = startProduction({ ...recipe, subject }, deps, () => {
-      // one that is being ended is nobody's any more; another may have begun meanwhile
-      if (running.get(recipe.key) === production) running.delete(recipe.key);
+    const production = startProduction({ ...recipe, subject }, deps, {
+      forget() {
+        // one that is being ended is nobody's any more; another may have begun meanwhile
+        if (running.get(recipe.key) === production) running.delete(recipe.key);
+      },
+      onClosed() {
+        all.delete(production);
+      },
     });
     running.set(recipe.key, production);
     all.add(production);
-    void production.whenOver.then(() => all.delete(production));
     return production.join();
   };
 
@@ -107,8 +111,7 @@ export function createProductions(deps: ProductionsDeps): Productions {
     },
     async close() {
       isClosed = true;
-      for (const production of all) production.stop();
-      await Promise.all([...all].map(({ whenOver }) => whenOver));
+      await Promise.all([...all].map((production) => production.close()));
     },
   };
 }
@@ -156,11 +159,21 @@ type Order = Recipe & { readonly subject: string };
 
 interface Production {
   join(): Product;
-  stop(): void;
-  readonly whenOver: Promise<void>;
+  /** Ends it; settles when nothing of it is left but what is kept. */
+  close(): Promise<void>;
 }
 
-function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => void): Production {
+interface ProductionEvents {
+  /** no more is made: who asks now does not join */
+  readonly forget: () => void;
+  readonly onClosed: () => void;
+}
+
+function startProduction(
+  recipe: Order,
+  deps: ProductionsDeps,
+  { forget, onClosed }: ProductionEvents,
+): Production {
   const stopping = new AbortController();
   const output = createGrowingOutput(() => deps.files.create(recipe.key));
   const speed = createSpeedometer(output);
@@ -186,17 +199,25 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
     output.end(reason);
   };
 
+  const close = async (): Promise<void> => {
+    await whenOver;
+    await output.close();
+    onClosed();
+  };
+
   const leave = (): void => {
     users -= 1;
     if (users > 0) return;
     const { lengthBytes = Infinity } = recipe;
     if (!output.isEnded && output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
-    void whenOver.then(() => (users === 0 ? output.close() : undefined));
+    void whenOver.then(() => (users === 0 ? close() : undefined));
   };
 
   return {
-    stop,
-    whenOver,
+    close() {
+      stop();
+      return close();
+    },
     join() {
       users += 1;
       return {

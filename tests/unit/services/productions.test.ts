@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { createJobSlots } from '../../../src/services/job-slots';
 import {
@@ -296,13 +297,22 @@ describe('createProductions()', () => {
   });
 
   it('ends what is running when it is closed, and begins nothing any more', async () => {
-    const { productions } = await open();
+    const folder = createTempFolder();
+    const onTrouble = () => undefined;
+    const { productions } = await open(
+      await openDerivedFiles({ folder, maxBytes: 1e9, onTrouble }),
+    );
     const kitchen = openKitchen();
     const product = await productions.open(kitchen.recipe, 'a');
     kitchen.goOn(290_000);
     const read = expect(readAll(product)).rejects.toMatchObject({ code: 'overloaded' });
     await product.until(290_000, signal);
+    const left = await productions.open(openKitchen('other').recipe, 'a');
+    await left.until(0, signal);
+    left.close();
     await productions.close();
+    // a process ends next: what is not removed now stays on the disk
+    expect(readdirSync(folder)).toEqual([]);
     await read;
     expect(kitchen.running).toBe(0);
     await expect(productions.open(kitchen.recipe, 'a')).rejects.toMatchObject({
