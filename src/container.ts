@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { openFfmpeg } from './adapters/ffmpeg';
 import { connectRedis, noRedis, type RedisGateway } from './adapters/redis';
 import { createTagReader, type TagReader } from './adapters/tag-reader';
 import { createSendQueueReader } from './adapters/tcp-send-queue';
@@ -89,6 +90,8 @@ export async function createContainer(
   replacements: Replacements = {},
 ): Promise<Container> {
   const { clock = Date.now, peers } = replacements;
+  // programs take a tenth of a second to say what they are: beside opening Redis
+  const openingFfmpeg = openFfmpeg(config.ffmpegPath);
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();
   const memory = createChunkMemory();
@@ -102,7 +105,8 @@ export async function createContainer(
     redis,
     ttlSeconds: config.metadataCacheTtlSeconds,
   });
-  const media = await createMedia({ config, logger, metadata, tagReader, redis });
+  const ffmpeg = await openingFfmpeg;
+  const media = await createMedia({ config, logger, metadata, tagReader, redis, ffmpeg });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
 
   return {

@@ -1,5 +1,5 @@
 import { createImages } from './adapters/images';
-import { openFfmpeg } from './adapters/ffmpeg';
+import { type Ffmpeg } from './adapters/ffmpeg';
 import { type TagReader } from './adapters/tag-reader';
 import { type RedisGateway } from './adapters/redis';
 import { type Config } from './config';
@@ -38,6 +38,8 @@ export interface MediaDeps {
   readonly metadata: MetadataService;
   readonly tagReader: Pick<TagReader, 'readPicture'>;
   readonly redis: RedisGateway;
+  /** undefined where none is installed */
+  readonly ffmpeg: Ffmpeg | undefined;
 }
 
 /** It takes one of the four threads that also read files, and a hostile picture 250 MB. */
@@ -48,8 +50,7 @@ const PICTURE_PATIENCE_MS = 20_000;
 
 /** Composition of all that makes something of a track; a part of `container.ts`. */
 export async function createMedia(deps: MediaDeps): Promise<Media> {
-  const { config, logger, metadata, tagReader, redis } = deps;
-  const ffmpeg = await openFfmpeg(config.ffmpegPath);
+  const { config, logger, metadata, tagReader, redis, ffmpeg } = deps;
   if (!ffmpeg) {
     logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
       ffmpegPath: config.ffmpegPath ?? null,

@@ -73,8 +73,11 @@ async function produce(
   res: Response,
 ): Promise<void> {
   const { signal } = req.context;
-  const product = await productions.open(recipe, req.principal.subject);
-  delivery.holdUntil(product.whenOver);
+  // behind a client who has left the track is closed: its descriptor may be another file's
+  signal.throwIfAborted();
+  const opening = productions.open(recipe, req.principal.subject);
+  delivery.holdUntil(opening.then(({ whenOver }) => whenOver));
+  const product = await opening;
   exchangeOf(req, res).onOver(() => {
     product.close();
   });

@@ -13,14 +13,19 @@ export function createPrepareController(productions: Productions): RequestHandle
     const recipe = derivation?.content;
     let isReady = true;
     if (recipe && !Buffer.isBuffer(recipe)) {
-      const product = await productions.open(recipe, req.principal.subject);
-      holdUntil(product.whenOver);
-      // a place in the queue, a decodable track: or the answer is an error
-      await product.until(1, req.context.signal);
-      isReady = product.isWhole;
+      const { signal } = req.context;
+      // behind a client who has left the track is closed: its descriptor may be another file's
+      signal.throwIfAborted();
+      const opening = productions.open(recipe, req.principal.subject);
+      holdUntil(opening.then(({ whenOver }) => whenOver));
+      const product = await opening;
+      // goes on when the client has left, which is what it was asked for
       void product.whenOver.then(() => {
         product.close();
       });
+      // a place in the queue, a decodable track: or the answer is an error
+      await product.until(1, signal);
+      isReady = product.isWhole;
     }
     res.status(isReady ? 200 : 202).set('Cache-Control', 'no-store');
     sendJson(res, { status: 'success', data: { state: isReady ? 'ready' : 'preparing' } });

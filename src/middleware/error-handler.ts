@@ -55,6 +55,8 @@ export function createErrorHandler(): ErrorRequestHandler {
 
 /** Answers with what an error comes to; beside fields that are set on the response already. */
 export function answerError(error: unknown, context: RequestContext, res: ServerResponse): void {
+  // nobody is there, and the leaving itself is no failure
+  if (context.signal.aborted && error === context.signal.reason) return;
   const failure = toAppError(error);
   const status = STATUS_BY_CODE[failure.code];
   if (status >= 500) context.logger.error(failure.message, { error: describeError(failure) });

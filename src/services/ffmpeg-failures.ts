@@ -13,6 +13,8 @@ export function toAppError(error: unknown): Error {
     return isNativeError(error) ? error : new Error('ffmpeg was not run', { cause: error });
   }
   const { reason, outputBytes, cause } = error;
+  // it read the track to its end, or to what it could not read, and had nothing to give; one that was
+  // killed or could not start has said nothing about the track
   if (reason === 'exit' && outputBytes === 0) return undecodable(error);
   // what took the output knows better what went wrong
   if (reason === 'consumer' && cause instanceof AppError) return cause;

@@ -3,6 +3,8 @@ import { type DerivedDraft } from '../storage/derived-files';
 /** Output that is being produced, and read from its beginning while it grows. */
 export interface GrowingOutput {
   readonly writtenBytes: number;
+  /** whether no more comes */
+  readonly isEnded: boolean;
   /**
    * Adds to the end. Pending while the disk takes it, or, where that has failed, while readers are
    * too far behind for the memory there is.
@@ -44,7 +46,9 @@ const MOST_MEMORY_BYTES = 16 * 1024 * 1024;
 
 /** @param openDraft where the bytes are kept; when that fails, or fills up, they stay in memory */
 export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): GrowingOutput {
-  const changes = createSignpost();
+  const growth = createSignpost();
+  // apart: a reader that goes on must not wake all others
+  const room = createSignpost();
   const readers = new Set<{ position: number }>();
   const memory = createTail();
   let draft: DerivedDraft | undefined;
@@ -56,11 +60,13 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
 
   const keepInMemory = async (chunk: Buffer): Promise<void> => {
     memory.append(chunk);
-    changes.tell();
-    while (!end && memory.heldBytes() > MOST_MEMORY_BYTES) {
+    growth.tell();
+    while (!end) {
       const positions = [...readers].map(({ position }) => position - diskBytes);
-      memory.dropBefore(Math.min(...positions)); // nobody there yet: everything
-      if (memory.heldBytes() > MOST_MEMORY_BYTES) await changes.next();
+      // nobody there yet: who comes for the latest bytes finds them
+      memory.shrinkTo(MOST_MEMORY_BYTES, Math.min(...positions));
+      if (memory.heldBytes() <= MOST_MEMORY_BYTES) return;
+      await room.next();
     }
   };
 
@@ -76,13 +82,16 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
     get writtenBytes() {
       return writtenBytes();
     },
+    get isEnded() {
+      return end !== undefined;
+    },
     async append(chunk) {
       if (!diskFailure) {
         try {
           draft ??= await openDraft();
           await draft.append(chunk);
           diskBytes += chunk.length;
-          changes.tell();
+          growth.tell();
           return;
         } catch (error) {
           diskFailure = { error }; // whoever commits is told; the listener goes on
@@ -92,15 +101,22 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
     },
     end(failure) {
       end ??= failure ? { failure } : {};
-      changes.tell();
+      growth.tell();
+      room.tell();
     },
     async commit() {
       if (diskFailure) throw diskFailure.error;
       await draft?.commit();
     },
     async reached(bytes, withinMs, signal) {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
-      while (writtenBytes() < bytes && !end && !limit.aborted) await changes.next(limit);
+      const limit = performance.now() + withinMs;
+      while (writtenBytes() < bytes && !end && !signal.aborted) {
+        const leftMs = limit - performance.now();
+        if (leftMs <= 0) break;
+        await growth.next(signal, leftMs);
+      }
+      // a production is ended because its last reader leaves: to them that is no failure
+      if (signal.aborted) return false;
       if (end?.failure && writtenBytes() < bytes) throw end.failure;
       return end !== undefined || writtenBytes() >= bytes;
     },
@@ -110,9 +126,9 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
       return {
         async read(position, mostBytes, signal) {
           reader.position = position;
-          changes.tell(); // the producer may wait for this
+          room.tell();
           while (!end && position >= writtenBytes()) {
-            await changes.next(signal);
+            await growth.next(signal);
             signal.throwIfAborted();
           }
           if (position < writtenBytes()) return readNow(position, mostBytes);
@@ -121,7 +137,7 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
         },
         close() {
           readers.delete(reader);
-          changes.tell();
+          room.tell();
         },
       };
     },
@@ -134,8 +150,8 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
 /** Something that changes, and those who wait for that. */
 interface Signpost {
   tell(): void;
-  /** Settles at the next change, or when the signal is aborted. */
-  next(signal?: AbortSignal): Promise<void>;
+  /** Settles at the next change, when the signal is aborted, or when the time is up. */
+  next(signal?: AbortSignal, withinMs?: number): Promise<void>;
 }
 
 function createSignpost(): Signpost {
@@ -144,13 +160,15 @@ function createSignpost(): Signpost {
     tell() {
       for (const settle of [...waiting]) settle();
     },
-    next: (signal) =>
+    next: (signal, withinMs) =>
       new Promise((resolve) => {
         const settle = (): void => {
           waiting.delete(settle);
+          clearTimeout(timer);
           signal?.removeEventListener('abort', settle);
           resolve();
         };
+        const timer = withinMs === undefined ? undefined : setTimeout(settle, Math.ceil(withinMs));
         waiting.add(settle);
         signal?.addEventListener('abort', settle, { once: true });
         if (signal?.aborted) settle();
@@ -163,7 +181,8 @@ interface Tail {
   append(chunk: Buffer): void;
   heldBytes(): number;
   keptUpTo(): number;
-  dropBefore(position: number): void;
+  /** Drops from the beginning until no more is held, but nothing from the position on. */
+  shrinkTo(bytes: number, position: number): void;
   /** @throws RangeError for what was dropped */
   read(position: number, mostBytes: number): Buffer;
 }
@@ -179,8 +198,12 @@ function createTail(): Tail {
     },
     heldBytes: () => held,
     keptUpTo: () => start + held,
-    dropBefore(position) {
-      for (let first = chunks[0]; first && start + first.length <= position; first = chunks[0]) {
+    shrinkTo(bytes, position) {
+      for (
+        let first = chunks[0];
+        first && held > bytes && start + first.length <= position;
+        first = chunks[0]
+      ) {
         chunks.shift();
         start += first.length;
         held -= first.length;

@@ -12,7 +12,8 @@ export interface JobSlotsOptions {
 export interface JobSlots {
   /**
    * Waits for a place. Whoever has the fewest jobs running is next, then who asked first: a listener
-   * who asks for much waits for himself.
+   * who asks for much waits for himself. When too many wait, who has more of them than the newcomer
+   * would have gives up the last.
    *
    * @param subject on whose behalf the job runs
    * @returns gives the place back; safe to call twice
@@ -25,6 +26,7 @@ export interface JobSlots {
 interface Waiting {
   readonly subject: string;
   readonly grant: () => void;
+  readonly turnAway: () => void;
 }
 
 const MOST_WAITING = 8;
@@ -62,6 +64,18 @@ export function createJobSlots(options: JobSlotsOptions): JobSlots {
     next?.grant();
   };
 
+  /** Running and waiting. */
+  const demandOf = (subject: string): number =>
+    [...waiting].filter((other) => other.subject === subject).length + runningOf(subject);
+
+  const findGreediest = (): Waiting | undefined => {
+    let greediest: Waiting | undefined;
+    for (const other of waiting) {
+      if (!greediest || demandOf(other.subject) >= demandOf(greediest.subject)) greediest = other;
+    }
+    return greediest;
+  };
+
   const wait = (subject: string, signal: AbortSignal): Promise<() => void> =>
     new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -69,21 +83,23 @@ export function createJobSlots(options: JobSlotsOptions): JobSlots {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
       };
+      const turnAway = (): void => {
+        leave();
+        reject(overloaded());
+      };
       const entry: Waiting = {
         subject,
         grant() {
           leave();
           resolve(begin(subject));
         },
+        turnAway,
       };
       const abort = (): void => {
         leave();
         reject(signal.reason as Error);
       };
-      const timer = setTimeout(() => {
-        leave();
-        reject(overloaded());
-      }, patienceMs);
+      const timer = setTimeout(turnAway, patienceMs);
       signal.addEventListener('abort', abort, { once: true });
       waiting.add(entry);
     });
@@ -92,7 +108,11 @@ export function createJobSlots(options: JobSlotsOptions): JobSlots {
     async take(subject, signal) {
       signal.throwIfAborted();
       if (runningCount < mostRunning) return begin(subject);
-      if (waiting.size >= mostWaiting) throw overloaded();
+      if (waiting.size >= mostWaiting) {
+        const greediest = findGreediest();
+        if (!greediest || demandOf(greediest.subject) <= demandOf(subject) + 1) throw overloaded();
+        greediest.turnAway();
+      }
       return wait(subject, signal);
     },
   };

@@ -64,38 +64,52 @@ const LONGEST_WAIT_MS = 20_000;
 const MEASURE_MS = 1_000;
 /** Nearly done: the rest costs less than what was spent. */
 const WORTH_FINISHING = 0.8;
+/** Who is told to come back finds it further on: somewhat longer than `Retry-After`. */
+const KEPT_FOR_RETRY_MS = 10_000;
 const NEVER = new AbortController().signal;
 
 export function createProductions(deps: ProductionsDeps): Productions {
   const running = new Map<string, Production>();
-  /** with those that are being ended */
+  /** with those that are being ended, or read to their end */
   const all = new Set<Production>();
+  let isClosed = false;
 
   const find = async (key: string): Promise<Product | undefined> => {
     const current = running.get(key);
     if (current) return current.join();
     const file = await deps.files.find(key).catch(() => undefined);
-    return file ? openKept(file) : running.get(key)?.join();
+    return file ? openKept(file, deps.onNotKept) : running.get(key)?.join();
   };
 
   const start = (recipe: Recipe, subject: string): Product => {
-    const production = startProduction({ ...recipe, subject }, deps, () => {
-      // one that is being ended is nobody's any more; another may have begun meanwhile
-      if (running.get(recipe.key) === production) running.delete(recipe.key);
+    const production = startProduction({ ...recipe, subject }, deps, {
+      forget() {
+        // one that is being ended is nobody's any more; another may have begun meanwhile
+        if (running.get(recipe.key) === production) running.delete(recipe.key);
+      },
+      onClosed() {
+        all.delete(production);
+      },
     });
     running.set(recipe.key, production);
     all.add(production);
-    void production.whenOver.then(() => all.delete(production));
     return production.join();
   };
 
   return {
     find,
-    // nothing is awaited between the look and the start, so no two start
-    open: async (recipe, subject) => (await find(recipe.key)) ?? start(recipe, subject),
+    async open(recipe, subject) {
+      const found = await find(recipe.key);
+      if (isClosed) {
+        found?.close();
+        throw ended();
+      }
+      // nothing is awaited between this look and the start, so no two start
+      return found ?? running.get(recipe.key)?.join() ?? start(recipe, subject);
+    },
     async close() {
-      for (const production of all) production.stop();
-      await Promise.all([...all].map(({ whenOver }) => whenOver));
+      isClosed = true;
+      await Promise.all([...all].map((production) => production.close()));
     },
   };
 }
@@ -116,7 +130,7 @@ function streamOf(range: ByteRange, readAt: ReadAt, signal: AbortSignal = NEVER)
   return Readable.from(chunks(), { objectMode: false });
 }
 
-function openKept(file: DerivedFile): Product {
+function openKept(file: DerivedFile, onTrouble: (error: unknown) => void): Product {
   const reading = new Set<Promise<unknown>>();
   const readAt: ReadAt = async (position, mostBytes) => {
     const read = file.handle.read(Buffer.allocUnsafe(mostBytes), { position });
@@ -132,7 +146,9 @@ function openKept(file: DerivedFile): Product {
     read: (range, signal) => streamOf(range, readAt, signal),
     close() {
       // a descriptor closed under a running read would be another file's by the time it is used
-      void Promise.allSettled(reading).then(() => file.close());
+      void Promise.allSettled(reading)
+        .then(() => file.close())
+        .catch(onTrouble);
     },
   };
 }
@@ -141,11 +157,21 @@ type Order = Recipe & { readonly subject: string };
 
 interface Production {
   join(): Product;
-  stop(): void;
-  readonly whenOver: Promise<void>;
+  /** Ends it; settles when nothing of it is left but what is kept. */
+  close(): Promise<void>;
 }
 
-function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => void): Production {
+interface ProductionEvents {
+  /** no more is made: who asks now does not join */
+  readonly forget: () => void;
+  readonly onClosed: () => void;
+}
+
+function startProduction(
+  recipe: Order,
+  deps: ProductionsDeps,
+  { forget, onClosed }: ProductionEvents,
+): Production {
   const stopping = new AbortController();
   const output = createGrowingOutput(() => deps.files.create(recipe.key));
   const speed = createSpeedometer(output);
@@ -166,20 +192,31 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
 
   const stop = (): void => {
     forget();
-    stopping.abort(new AppError('overloaded', 'The conversion was ended'));
+    const reason = ended();
+    stopping.abort(reason);
+    // who waits for readers to take something waits no more
+    output.end(reason);
+  };
+
+  const close = async (): Promise<void> => {
+    await whenOver;
+    await output.close();
+    onClosed();
   };
 
   const leave = (): void => {
     users -= 1;
     if (users > 0) return;
     const { lengthBytes = Infinity } = recipe;
-    if (!isWhole && output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
-    void whenOver.then(() => (users === 0 ? output.close() : undefined));
+    if (!output.isEnded && output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
+    void whenOver.then(() => (users === 0 ? close() : undefined));
   };
 
   return {
-    stop,
-    whenOver,
+    close() {
+      stop();
+      return close();
+    },
     join() {
       users += 1;
       return {
@@ -195,7 +232,10 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
           while (!(await output.reached(bytes, MEASURE_MS, signal))) {
             signal.throwIfAborted();
             const waitedMs = performance.now() - waitingSince;
-            if (waitedMs + speed.msUntil(bytes) > LONGEST_WAIT_MS) throw notReadyYet();
+            if (waitedMs + speed.msUntil(bytes) <= LONGEST_WAIT_MS) continue;
+            users += 1;
+            setTimeout(leave, KEPT_FOR_RETRY_MS).unref();
+            throw notReadyYet();
           }
         },
         read(range, signal) {
@@ -210,6 +250,10 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
   };
 }
 
+function ended(): AppError {
+  return new AppError('overloaded', 'The conversion was ended');
+}
+
 async function produce(
   recipe: Order,
   { slots }: ProductionsDeps,
@@ -222,13 +266,16 @@ async function produce(
   } finally {
     release();
   }
-  if (recipe.lengthBytes !== undefined && output.writtenBytes !== recipe.lengthBytes) {
-    throw new Error(`${output.writtenBytes} bytes came instead of ${recipe.lengthBytes}`);
+  // it may have gone well in the moment in which it was stopped: nobody can have the end of it then
+  signal.throwIfAborted();
+  const { lengthBytes = output.writtenBytes } = recipe;
+  if (output.writtenBytes !== lengthBytes || output.writtenBytes === 0) {
+    throw new Error(`${output.writtenBytes} bytes came instead of ${lengthBytes}`);
   }
 }
 
 interface Speedometer {
-  /** at the speed so far; 0 while that is not known */
+  /** at the speed so far; 0 while that is not known, or the end is not */
   msUntil(bytes: number): number;
 }
 
@@ -238,7 +285,7 @@ function createSpeedometer(output: Pick<GrowingOutput, 'writtenBytes'>): Speedom
     msUntil(bytes) {
       const now = { bytes: output.writtenBytes, atMs: performance.now() };
       // whoever waits for the whole waits until it is there: nobody knows how much that is
-      if (now.bytes === 0 || bytes === Infinity) return 0;
+      if (now.bytes === 0 || !Number.isFinite(bytes)) return 0;
       first ??= now;
       const grownBytes = now.bytes - first.bytes;
       if (grownBytes === 0) return 0;

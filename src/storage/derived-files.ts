@@ -1,5 +1,7 @@
-import { open, mkdir, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { open, mkdir, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isNativeError } from 'node:util/types';
 
 /** Something made of a track, whole, and open for reading. */
 export interface DerivedFile {
@@ -36,9 +38,15 @@ export interface DerivedFilesOptions {
   readonly onTrouble: (error: unknown) => void;
 }
 
-/** `<key>.<process>-<number>.part`: whose it is can be told after a crash */
-const DRAFT = /^[\w-]+\.(\d+)-\d+\.part$/;
+/**
+ * `<key>.<process>-<random>.part`: whose it is can be told after a crash. Processes of two containers
+ * may have one number, and must never rename each other's.
+ */
+const DRAFT = /^[\w-]{1,128}\.(\d+)-[\da-f]+\.part$/;
 const KEY = /^[\w-]{1,128}$/;
+/** Nothing else in the folder is ever removed: it may be one that was named by mistake. */
+const EXTENSION = '.derived';
+const KEPT = /^[\w-]{1,128}\.derived$/;
 /** A folder is read again when so much of its bound was written since. */
 const SHARE_BEFORE_LOOKING = 0.05;
 /** Down to here, so that not each new file costs a listing. */
@@ -52,7 +60,6 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
   const inUse = new Map<string, number>();
   const pathOf = (name: string): string => join(folder, name);
   let writtenBytes = Infinity; // look once, at the first file
-  let drafts = 0;
   let sweeping: Promise<void> | undefined;
 
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -80,16 +87,15 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
 
   return {
     async find(key) {
-      const path = pathOf(assertKey(key));
-      const handle = await open(path, 'r').catch(() => undefined);
+      const handle = await open(pathOf(keptName(key)), 'r').catch(() => undefined);
       if (!handle) return undefined;
-      const release = hold(key);
+      const release = hold(keptName(key));
       try {
         const { size, atimeMs, mtime } = await handle.stat();
         const now = Date.now();
         // mounts with relatime or noatime note no access by themselves
         if (now - atimeMs > NOTE_ACCESS_AFTER_MS) {
-          await utimes(path, new Date(now), mtime).catch(() => undefined);
+          await handle.utimes(new Date(now), mtime).catch(() => undefined);
         }
         return { handle, sizeBytes: size, close: onceOnly(() => handle.close().finally(release)) };
       } catch (error) {
@@ -100,9 +106,10 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
     },
 
     async create(key) {
-      const name = `${assertKey(key)}.${process.pid}-${(drafts += 1)}.part`;
+      const kept = keptName(key);
+      const name = `${key}.${process.pid}-${randomBytes(8).toString('hex')}.part`;
       const handle = await open(pathOf(name), 'wx+', 0o600);
-      const release = hold(key);
+      const release = hold(kept);
       let sizeBytes = 0;
       let isCommitted = false;
       return {
@@ -116,7 +123,7 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
         },
         async commit() {
           await handle.sync();
-          await rename(pathOf(name), pathOf(key));
+          await rename(pathOf(name), pathOf(kept));
           isCommitted = true;
           void keepBound(sizeBytes);
         },
@@ -130,9 +137,9 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
   };
 }
 
-function assertKey(key: string): string {
+function keptName(key: string): string {
   if (!KEY.test(key)) throw new TypeError('not a key');
-  return key;
+  return key + EXTENSION;
 }
 
 function onceOnly(work: () => Promise<void>): () => Promise<void> {
@@ -154,8 +161,9 @@ function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // it is there, and another user's
+    return isNativeError(error) && 'code' in error && error.code === 'EPERM';
   }
 }
 
@@ -168,6 +176,7 @@ interface Eviction {
 async function evict({ folder, maxBytes, inUse }: Eviction): Promise<void> {
   const files: { readonly name: string; readonly bytes: number; readonly usedMs: number }[] = [];
   for (const name of await readdir(folder)) {
+    if (!KEPT.test(name) && !DRAFT.test(name)) continue;
     const stats = await stat(join(folder, name)).catch(() => undefined);
     if (stats?.isFile()) {
       files.push({ name, bytes: stats.size, usedMs: Math.max(stats.atimeMs, stats.mtimeMs) });
@@ -177,7 +186,7 @@ async function evict({ folder, maxBytes, inUse }: Eviction): Promise<void> {
   if (totalBytes <= maxBytes) return;
   for (const { name, bytes } of files.sort((a, b) => a.usedMs - b.usedMs)) {
     if (totalBytes <= maxBytes * SHARE_KEPT) return;
-    if (!KEY.test(name) || inUse.has(name)) continue;
+    if (!KEPT.test(name) || inUse.has(name)) continue;
     await rm(join(folder, name), { force: true });
     totalBytes -= bytes;
   }

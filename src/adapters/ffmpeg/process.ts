@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { type Readable } from 'node:stream';
-import { type FfmpegProgram } from './program';
+import { FFMPEG_ENVIRONMENT, type FfmpegProgram } from './program';
 
-/** Why a run gave no whole output. */
-export type FfmpegFailure = 'aborted' | 'silent' | 'overtime' | 'exit' | 'not-started' | 'consumer';
+/** Why a run gave no whole output; `killed` by a signal that was not ours: a crash, or no memory. */
+export type FfmpegFailure =
+  'aborted' | 'silent' | 'overtime' | 'exit' | 'killed' | 'not-started' | 'consumer';
 
 export class FfmpegFailed extends Error {
   override readonly name = 'FfmpegFailed';
@@ -42,6 +43,8 @@ export interface FfmpegPatience {
 
 const PATIENCE: FfmpegPatience = { silenceMs: 10_000, graceMs: 2_000 };
 const KEPT_STDERR_CHARACTERS = 4_000;
+/** What stands in front of the program says so when there is no program; ffmpeg itself never does. */
+const NOT_EXECUTED: readonly (number | null)[] = [126, 127];
 
 /**
  * Runs ffmpeg to its end.
@@ -86,7 +89,7 @@ export async function runFfmpeg(
     const { reason, cause } = ladder.verdict();
     if (reason) throw new FfmpegFailed(reason, output.bytes, stderr.text(), { cause });
     if (end.code !== 0) {
-      throw new FfmpegFailed('exit', output.bytes, `${end.how}: ${stderr.text()}`);
+      throw new FfmpegFailed(failureOf(end), output.bytes, `${end.how}: ${stderr.text()}`);
     }
     return stderr.text();
   } finally {
@@ -101,18 +104,28 @@ export async function runFfmpeg(
 
 function start({ path, containment }: FfmpegProgram, run: FfmpegRun): ChildProcess {
   const [command = path, ...args] = [...containment, path, ...run.args];
-  return spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe', run.trackDescriptor],
-    // a group of its own: what it may have started ends with it, and Ctrl+C is ours to pass on
-    detached: true,
-    env: { PATH: process.env.PATH, LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1' },
-  });
+  try {
+    return spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe', run.trackDescriptor],
+      // a group of its own: what it may have started ends with it, and Ctrl+C is ours to pass on
+      detached: true,
+      env: FFMPEG_ENVIRONMENT,
+    });
+  } catch (cause) {
+    // some failures, of memory or of the descriptor, are told at once, others by an event
+    throw new FfmpegFailed('not-started', 0, String(cause), { cause });
+  }
 }
 
 interface ProcessEnd {
   readonly code: number | null;
   readonly how: string;
   readonly error?: Error;
+}
+
+function failureOf({ code }: ProcessEnd): FfmpegFailure {
+  if (code === null) return 'killed';
+  return NOT_EXECUTED.includes(code) ? 'not-started' : 'exit';
 }
 
 function endOf(child: ChildProcess): Promise<ProcessEnd> {
@@ -137,7 +150,7 @@ async function takeOutput(
     const taken = onOutput(chunk);
     if (taken) {
       // the pause is ours, not its silence
-      silence.stop();
+      silence.pause();
       await taken;
     }
     silence.start();
@@ -147,19 +160,27 @@ async function takeOutput(
 interface Alarm {
   /** from now, again if it was started before */
   start(): void;
+  pause(): void;
+  /** for good: whoever still waits for the consumer must not start it again */
   stop(): void;
 }
 
 function createAlarm(ms: number, ring: () => void): Alarm {
   let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  const pause = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
   return {
     start() {
       if (timer) timer.refresh();
-      else timer = setTimeout(ring, ms);
+      else if (!isStopped) timer = setTimeout(ring, ms);
     },
+    pause,
     stop() {
-      clearTimeout(timer);
-      timer = undefined;
+      isStopped = true;
+      pause();
     },
   };
 }
@@ -177,6 +198,7 @@ interface KillLadder {
 function createKillLadder(child: ChildProcess, graceMs: number): KillLadder {
   let verdict: ReturnType<KillLadder['verdict']> = {};
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   let markGone: () => void = () => undefined;
   const gone = new Promise<void>((resolve) => (markGone = resolve));
   const kill = (signal: 'SIGTERM' | 'SIGKILL'): void => {
@@ -198,9 +220,13 @@ function createKillLadder(child: ChildProcess, graceMs: number): KillLadder {
   return {
     gone,
     end(reason, cause) {
-      if (verdict.reason) return;
+      if (isOver || verdict.reason) return;
       verdict = { reason, cause };
-      if (child.exitCode !== null || child.signalCode !== null) markGone();
+      if (child.exitCode !== null || child.signalCode !== null) {
+        // its number may be another's by now
+        markGone();
+        return;
+      }
       kill('SIGTERM');
       timer = setTimeout(() => {
         kill('SIGKILL');
@@ -209,6 +235,7 @@ function createKillLadder(child: ChildProcess, graceMs: number): KillLadder {
     },
     verdict: () => verdict,
     stop() {
+      isOver = true;
       clearTimeout(timer);
     },
   };

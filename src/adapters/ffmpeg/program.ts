@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { isNativeError } from 'node:util/types';
 
 /** An ffmpeg that was found and said what it can do. */
 export interface FfmpegProgram {
@@ -13,8 +14,15 @@ export interface FfmpegProgram {
   readonly containment: readonly string[];
 }
 
+/** All that the program is told of ours: no secret is in it. */
+export const FFMPEG_ENVIRONMENT: NodeJS.ProcessEnv = {
+  PATH: process.env.PATH,
+  LC_ALL: 'C',
+  AV_LOG_FORCE_NOCOLOR: '1',
+};
+
 const runProgram = promisify(execFile);
-const PROBE_TIMEOUT_MS = 10_000;
+const PROBE_TIMEOUT_MS = 5_000;
 const LARGEST_ANSWER_BYTES = 4_000_000;
 
 /**
@@ -22,6 +30,13 @@ const LARGEST_ANSWER_BYTES = 4_000_000;
  * their number is not bounded here. Core dumps would put a listener's track on the disk.
  */
 const BOUNDS = ['--as=2147483648', '--nofile=64', '--core=0', '--fsize=0'];
+
+export interface FfmpegSearch {
+  /** folders, as in PATH */
+  readonly searchPath?: string | undefined;
+  /** for an answer of a program, which may hang; the service does not listen before */
+  readonly timeoutMs?: number;
+}
 
 /**
  * Finds ffmpeg: the one that is configured, else the first on PATH, else the one that
@@ -32,7 +47,7 @@ const BOUNDS = ['--as=2147483648', '--nofile=64', '--core=0', '--fsize=0'];
  */
 export async function findFfmpeg(
   configured: string | undefined,
-  searchPath: string | undefined = process.env.PATH,
+  { searchPath = process.env.PATH, timeoutMs = PROBE_TIMEOUT_MS }: FfmpegSearch = {},
 ): Promise<FfmpegProgram | undefined> {
   const candidates =
     configured === undefined
@@ -41,39 +56,51 @@ export async function findFfmpeg(
   const containment = await findContainment(searchPath);
   for (const path of candidates) {
     if (path === undefined) continue;
+    let answer = await probe(path, { containment, timeoutMs });
     // a sandbox may forbid to bound anything; audio is wanted all the same
-    const program = (await probe(path, containment)) ?? (await probe(path, []));
-    if (program) return program;
+    if (answer === 'fails') answer = await probe(path, { containment: [], timeoutMs });
+    if (typeof answer === 'object') return answer;
   }
   return undefined;
 }
 
+interface Probe {
+  readonly containment: readonly string[];
+  readonly timeoutMs: number;
+}
+
 async function probe(
   path: string,
-  containment: readonly string[],
-): Promise<FfmpegProgram | undefined> {
+  { containment, timeoutMs }: Probe,
+): Promise<FfmpegProgram | 'hangs' | 'fails'> {
   const [program, ...rest] = [...containment, path];
   const ask = async (option: string): Promise<string> => {
     const answer = await runProgram(program, [...rest, '-hide_banner', option], {
-      timeout: PROBE_TIMEOUT_MS,
+      timeout: timeoutMs,
       killSignal: 'SIGKILL',
       maxBuffer: LARGEST_ANSWER_BYTES,
+      env: FFMPEG_ENVIRONMENT,
     });
     return answer.stdout;
   };
   try {
     const [about, encoders] = await Promise.all([ask('-version'), ask('-encoders')]);
     const version = /^ffmpeg version (\S+)/m.exec(about)?.[1];
-    if (version === undefined) return undefined;
+    if (version === undefined) return 'fails';
     return { path, version, encoders: parseEncoders(encoders), containment };
-  } catch {
-    return undefined; // not there, not executable, or not an ffmpeg: the caller says so
+  } catch (error) {
+    // not there, not executable, or not an ffmpeg: the caller says so
+    return isKilled(error) ? 'hangs' : 'fails';
   }
 }
 
-/** Lines such as ` A....D libopus   libopus Opus (codec opus)`. */
+function isKilled(error: unknown): boolean {
+  return isNativeError(error) && 'killed' in error && error.killed === true;
+}
+
+/** Lines such as ` A....D libopus   libopus Opus (codec opus)`; a legend is above them. */
 function parseEncoders(list: string): ReadonlySet<string> {
-  return new Set([...list.matchAll(/^ A\S{5} (\S+)/gm)].map(([, name = '']) => name));
+  return new Set([...list.matchAll(/^ A\S{5} (\w\S*)/gm)].map(([, name = '']) => name));
 }
 
 /** setpriv and prlimit are parts of util-linux, which every Debian has. */

@@ -1,0 +1,231 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { openDerivedFiles, type DerivedFiles } from '../../../src/storage/derived-files';
+import { createTempFolder, removeTempFolders } from '../../support/temp-folder';
+import { until } from '../../support/until';
+
+afterAll(removeTempFolders);
+
+function openFolder(
+  folder: string,
+  maxBytes = 1e9,
+  troubles: unknown[] = [],
+): Promise<DerivedFiles> {
+  return openDerivedFiles({ folder, maxBytes, onTrouble: (error) => troubles.push(error) });
+}
+
+async function make(files: DerivedFiles, key: string, content: string | Buffer): Promise<void> {
+  const draft = await files.create(key);
+  await draft.append(Buffer.from(content));
+  await draft.commit();
+  await draft.discard();
+}
+
+async function readKept(files: DerivedFiles, key: string): Promise<string | undefined> {
+  const file = await files.find(key);
+  if (!file) return undefined;
+  const { buffer } = await file.handle.read(Buffer.alloc(file.sizeBytes), { position: 0 });
+  await file.close();
+  await file.close();
+  return buffer.toString();
+}
+
+/** A number that no process has any more. */
+function deadPid(): number {
+  return spawnSync('true').pid;
+}
+
+describe('openDerivedFiles()', () => {
+  it('finds what was made, when it is whole', async () => {
+    const files = await openFolder(join(createTempFolder(), 'a', 'b'));
+    expect(await files.find('key')).toBeUndefined();
+    const draft = await files.create('key');
+    await draft.append(Buffer.from('some'));
+    await draft.append(Buffer.from('thing'));
+    const { buffer } = await draft.handle.read(Buffer.alloc(9), { position: 0 });
+    expect(buffer.toString()).toBe('something');
+    expect(await files.find('key')).toBeUndefined();
+    await draft.commit();
+    expect(await readKept(files, 'key')).toBe('something');
+    await draft.discard();
+    expect(await readKept(files, 'key')).toBe('something');
+  });
+
+  it('leaves nothing of what was not committed', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder);
+    const draft = await files.create('key');
+    await draft.append(Buffer.from('half'));
+    await draft.discard();
+    await draft.discard();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('lets several make the same, and keeps the whole of one', async () => {
+    const folder = createTempFolder();
+    const [one, other] = [await openFolder(folder), await openFolder(folder)];
+    const drafts = [await one.create('key'), await other.create('key')];
+    for (const draft of drafts) await draft.append(Buffer.from('the same'));
+    for (const draft of drafts) await draft.commit();
+    for (const draft of drafts) await draft.discard();
+    expect(await readKept(one, 'key')).toBe('the same');
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  it.each(['', '../x', 'a/b', 'a.derived', 'x'.repeat(129), 'a\0', 'ü'])(
+    'takes %j for no key',
+    async (key) => {
+      const files = await openFolder(createTempFolder());
+      await expect(files.find(key)).rejects.toThrow(TypeError);
+      await expect(files.create(key)).rejects.toThrow(TypeError);
+    },
+  );
+
+  it('sweeps drafts of processes that are no more and of its own number, and nothing else', async () => {
+    const folder = createTempFolder();
+    const stale = [`a.${deadPid()}-0a1b.part`, `b.${process.pid}-0a1b.part`];
+    const others = [
+      `c.${process.ppid}-0a1b.part`, // somebody else is at it
+      'd.1-0a1b.part', // runs, whoever may signal it
+      'e.derived',
+      'README',
+      'notes.part',
+      'song.mp3.part',
+    ];
+    for (const name of [...stale, ...others]) writeFileSync(join(folder, name), 'x');
+    mkdirSync(join(folder, 'folder'));
+    await openFolder(folder);
+    expect(readdirSync(folder).sort()).toEqual([...others, 'folder'].sort());
+  });
+
+  it('does not publish the half of another container that has its process number', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder);
+    const draft = await files.create('key');
+    await draft.append(Buffer.from('whole'));
+    const again = await openFolder(folder); // its sweep takes the draft for a dead one's
+    const half = await again.create('key');
+    await half.append(Buffer.from('ha'));
+    await expect(draft.commit()).rejects.toMatchObject({ code: 'ENOENT' });
+    await draft.discard();
+    expect(await files.find('key')).toBeUndefined();
+    await half.discard();
+  });
+});
+
+describe('the bound of derived files', () => {
+  const CONTENT = Buffer.alloc(100);
+
+  /** Files of 100 bytes, each used a minute after the one before. */
+  async function fill(files: DerivedFiles, folder: string, keys: readonly string[]): Promise<void> {
+    for (const [index, key] of keys.entries()) {
+      await make(files, key, CONTENT);
+      const at = new Date(Date.now() - (100 - index) * 60_000);
+      utimesSync(join(folder, `${key}.derived`), at, at);
+    }
+  }
+
+  const names = (folder: string): string[] =>
+    readdirSync(folder)
+      .map((name) => name.replace('.derived', ''))
+      .sort();
+
+  it('takes those first whose last use is longest ago', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder, 1_000);
+    await fill(files, folder, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']);
+    expect(await readKept(files, 'a')).toBeDefined(); // used now
+    await make(files, 'k', CONTENT);
+    await until(() => names(folder).length <= 9, 'there is room again');
+    expect(names(folder)).toEqual(['a', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k']);
+  });
+
+  it('never takes what is being read or made', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder, 300);
+    await fill(files, folder, ['a', 'b', 'c']);
+    const read = await files.find('a');
+    const at = new Date(Date.now() - 1e8);
+    utimesSync(join(folder, 'a.derived'), at, at);
+    const draft = await files.create('made');
+    await draft.append(Buffer.alloc(250));
+    await make(files, 'd', CONTENT);
+    await until(() => !names(folder).includes('c'), 'the others are gone');
+    expect(names(folder)).toContain('a');
+    await draft.commit();
+    await draft.discard();
+    expect(await readKept(files, 'made')).toBeDefined();
+    await read!.close();
+    await make(files, 'e', CONTENT);
+    await until(() => !names(folder).includes('a'), 'what is not read any more goes');
+  });
+
+  it('leaves a reader of another process its bytes', async () => {
+    const folder = createTempFolder();
+    const [one, other] = [await openFolder(folder, 250), await openFolder(folder, 250)];
+    await make(one, 'a', Buffer.alloc(100, 'a'));
+    const file = await other.find('a');
+    await make(one, 'b', CONTENT);
+    await make(one, 'c', CONTENT);
+    await until(() => !names(folder).includes('a'), 'it is gone');
+    const { buffer, bytesRead } = await file!.handle.read(Buffer.alloc(100), { position: 0 });
+    expect([bytesRead, buffer.toString()]).toEqual([100, 'a'.repeat(100)]);
+    await file!.close();
+  });
+
+  it('neither counts nor removes files that are not its own', async () => {
+    const folder = createTempFolder();
+    for (const name of ['LICENSE', 'Dockerfile', 'song.mp3', 'x.derived.bak']) {
+      writeFileSync(join(folder, name), Buffer.alloc(5_000));
+    }
+    const files = await openFolder(folder, 300);
+    for (const key of ['a', 'b', 'c']) await make(files, key, CONTENT);
+    await make(files, 'd', CONTENT);
+    await until(() => !existsSync(join(folder, 'a.derived')), 'the bound is kept');
+    for (const name of ['LICENSE', 'Dockerfile', 'song.mp3', 'x.derived.bak']) {
+      expect(readFileSync(join(folder, name))).toHaveLength(5_000);
+    }
+    expect(await readKept(files, 'd')).toBeDefined();
+  });
+
+  it('is kept again when it was lowered', async () => {
+    const folder = createTempFolder();
+    const before = await openFolder(folder, 10_000);
+    await fill(before, folder, ['a', 'b', 'c', 'd', 'e']);
+    await make(await openFolder(folder, 200), 'f', CONTENT);
+    await until(() => names(folder).length === 1, 'only the newest is left');
+    expect(names(folder)).toEqual(['f']);
+  });
+});
+
+describe('a folder that fails', () => {
+  it('costs only the cache', async () => {
+    const folder = join(createTempFolder(), 'cache');
+    writeFileSync(folder, 'no folder');
+    const troubles: unknown[] = [];
+    const files = await openFolder(folder, 1_000, troubles);
+    expect(troubles).toHaveLength(1);
+    expect(await files.find('key')).toBeUndefined();
+    await expect(files.create('key')).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+
+  it('says so when it was removed while the service runs', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder);
+    const draft = await files.create('key');
+    await draft.append(Buffer.from('x'));
+    rmSync(folder, { recursive: true });
+    await expect(draft.commit()).rejects.toMatchObject({ code: 'ENOENT' });
+    await draft.discard();
+    expect(await files.find('key')).toBeUndefined();
+  });
+});
