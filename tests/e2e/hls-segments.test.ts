@@ -111,10 +111,10 @@ describe('segments encoded apart', () => {
       }
       const one = await decode(straight, sampleRateHz);
       const many = await decode(joined, sampleRateHz);
-      // ffmpeg does not drop the delay of a fragmented file, browsers and AVPlayer do
-      expect(many.length / 2).toBe(plan.frames * FRAME_SAMPLES);
+      // the delay is dropped, what fills the last frame is not
+      expect(many.length / 2).toBe(plan.frames * FRAME_SAMPLES - PRIMING_SAMPLES);
       expect(Math.abs(many.length - one.length) / 2).toBeLessThanOrEqual(FRAME_SAMPLES);
-      expectSameSound({ plan, heard, straight: one, joined: many.subarray(2 * PRIMING_SAMPLES) });
+      expectSameSound({ plan, heard, straight: one, joined: many });
     },
     TIMEOUT_MS,
   );
