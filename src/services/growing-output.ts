@@ -3,6 +3,8 @@ import { type DerivedDraft } from '../storage/derived-files';
 /** Output that is being produced, and read from its beginning while it grows. */
 export interface GrowingOutput {
   readonly writtenBytes: number;
+  /** no more comes, and nothing failed */
+  readonly isWhole: boolean;
   /**
    * Adds to the end. Pending while the disk takes it, or, where that has failed, while readers are
    * too far behind for the memory there is.
@@ -75,6 +77,9 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
   return {
     get writtenBytes() {
       return writtenBytes();
+    },
+    get isWhole() {
+      return end !== undefined && !end.failure;
     },
     async append(chunk) {
       if (!diskFailure) {

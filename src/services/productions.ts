@@ -152,17 +152,11 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
   const output = createGrowingOutput(() => deps.files.create(recipe.key));
   const speed = createSpeedometer(output);
   let users = 0;
-  let isWhole = false;
 
   const whenOver = produce(recipe, deps, output, stopping.signal)
-    .then(
-      () => {
-        isWhole = true;
-      },
-      (error: unknown) => {
-        output.end(error instanceof Error ? error : new Error('not produced', { cause: error }));
-      },
-    )
+    .catch((error: unknown) => {
+      output.end(error instanceof Error ? error : new Error('not produced', { cause: error }));
+    })
     .finally(forget);
 
   const stop = (): void => {
@@ -174,7 +168,8 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
     users -= 1;
     if (users > 0) return;
     const { lengthBytes = Infinity } = recipe;
-    if (output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
+    const isWorthFinishing = output.writtenBytes >= lengthBytes * WORTH_FINISHING;
+    if (!output.isWhole && !isWorthFinishing) stop();
     void whenOver.then(() => (users === 0 ? output.close() : undefined));
   };
 
@@ -185,10 +180,10 @@ function startProduction(recipe: Order, deps: ProductionsDeps, forget: () => voi
       users += 1;
       return {
         get lengthBytes() {
-          return isWhole ? output.writtenBytes : recipe.lengthBytes;
+          return output.isWhole ? output.writtenBytes : recipe.lengthBytes;
         },
         get isWhole() {
-          return isWhole;
+          return output.isWhole;
         },
         whenOver,
         async until(bytes, signal) {
