@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { initSegment } from '../audio/hls/fragmented-mp4';
 import { formatMasterPlaylist, formatMediaPlaylist, variantBitRates } from '../audio/hls/playlists';
@@ -32,14 +33,31 @@ const IMMUTABLE = 'private, max-age=31536000, immutable';
 /** A week; a track that claims more is mistaken, and its list would fill the memory. */
 const MOST_SEGMENTS = 100_000;
 
+/** Tracks whose sound is remembered: listening is a request every six seconds. */
+const MOST_REMEMBERED = 1_000;
+
 /**
  * Playlists and segments of a track (RFC 8216). Playlists are complete at once; a segment is encoded
  * when it is asked for, apart from all others (docs/decisions/0010).
  */
-export function createHlsPackager(deps: HlsPackagerDeps): Derive {
+export function createHlsPackager({ metadata, ffmpeg }: HlsPackagerDeps): Derive {
+  const sounds = new LRUCache<string, SourceSound>({ max: MOST_REMEMBERED });
+
+  // without Redis the tags would be read for each segment: 0.4 s for an M4B of ten hours
+  const hear = async (selected: SelectedTrack): Promise<SourceSound> => {
+    const key = derivationKey('sound', selected, []);
+    const source = sounds.get(key) ?? (await describeSound(selected, metadata));
+    if (!source) throw undecodable();
+    sounds.set(key, source);
+    return source;
+  };
+
   return async (selected, { params }) => {
     const { variant, validator, segment } = params;
-    const packaged = await packageTrack(deps, selected);
+    if (!ffmpeg?.encoders.has('aac')) {
+      throw new AppError('ffmpeg_unavailable', 'Tracks cannot be converted to HLS here');
+    }
+    const packaged = packageTrack(ffmpeg, selected, await hear(selected));
     if (variant === undefined) return describeMaster(packaged);
     const bitRateBps = packaged.bitRatesBps.find((rate) => nameOf(rate) === variant);
     if (bitRateBps === undefined) throw notFound('variant');
@@ -53,16 +71,9 @@ export function createHlsPackager(deps: HlsPackagerDeps): Derive {
   };
 }
 
-async function packageTrack(
-  { metadata, ffmpeg }: HlsPackagerDeps,
-  selected: SelectedTrack,
-): Promise<Package> {
-  if (!ffmpeg?.encoders.has('aac')) {
-    throw new AppError('ffmpeg_unavailable', 'Tracks cannot be converted to HLS here');
-  }
-  const source = await describeSound(selected, metadata);
-  const samples = source && (source.samples ?? estimateSamples(source));
-  if (!source || !samples) throw undecodable();
+function packageTrack(ffmpeg: Ffmpeg, selected: SelectedTrack, source: SourceSound): Package {
+  const samples = source.samples ?? estimateSamples(source);
+  if (samples < 1) throw undecodable();
   const sampleRateHz = mp3SampleRate(source.sampleRateHz);
   const channels = source.channels === 1 ? 1 : 2;
   const heard = resampledCount(samples, source.sampleRateHz, sampleRateHz);
