@@ -153,7 +153,9 @@ describe('segments', () => {
           'cache-control': IMMUTABLE,
           'content-length': String(answer.content.length),
         });
-        expect(answer.content.toString('latin1', 4, 8)).toBe(path.includes('init') ? 'ftyp' : 'styp');
+        expect(answer.content.toString('latin1', 4, 8)).toBe(
+          path.includes('init') ? 'ftyp' : 'styp',
+        );
         tags.add(answer.headers.etag);
         const again = await get(path, { 'if-none-match': answer.headers.etag! });
         expect(again.status).toBe(304);
