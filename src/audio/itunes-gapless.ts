@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { formatBox } from './mp4-box';
+import { formatBox, formatFullBox } from './mp4-box';
 
 /** Samples that a decoder of AAC drops at the ends, per channel. */
 export interface GaplessSamples {
@@ -23,21 +23,20 @@ export function formatGaplessTag({ delay, padding, samples }: GaplessSamples): B
     ...Array.from({ length: 8 }, () => hex(0, 8)),
   ];
   const tag = formatBox('----', [
-    formatBox('mean', [FULL_BOX, Buffer.from('com.apple.iTunes')]),
-    formatBox('name', [FULL_BOX, Buffer.from('iTunSMPB')]),
-    formatBox('data', [UTF8_DATA, Buffer.from(` ${text.join(' ')}`)]),
+    formatFullBox('mean', 0, 0, [Buffer.from('com.apple.iTunes')]),
+    formatFullBox('name', 0, 0, [Buffer.from('iTunSMPB')]),
+    formatFullBox('data', 0, UTF8, [LOCALE, Buffer.from(` ${text.join(' ')}`)]),
   ]);
-  const meta = formatBox('meta', [FULL_BOX, HANDLER, formatBox('ilst', [tag])]);
+  const meta = formatFullBox('meta', 0, 0, [HANDLER, formatBox('ilst', [tag])]);
   return formatBox('udta', [meta]);
 }
 
-const FULL_BOX = Buffer.alloc(4);
+/** the type of a value, and its locale: the default */
+const UTF8 = 1;
+const LOCALE = Buffer.alloc(4);
 
-/** type 1 is UTF-8, in the default locale */
-const UTF8_DATA = Buffer.from([0, 0, 0, 1, 0, 0, 0, 0]);
-
-const HANDLER = formatBox('hdlr', [
-  Buffer.alloc(8),
+const HANDLER = formatFullBox('hdlr', 0, 0, [
+  Buffer.alloc(4),
   Buffer.from('mdirappl', 'latin1'),
   Buffer.alloc(9),
 ]);

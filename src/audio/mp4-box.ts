@@ -12,6 +12,16 @@ export function formatBox(type: string, content: readonly Buffer[]): Buffer {
   return Buffer.concat([header, ...content]);
 }
 
+/** A box that begins with its version and 24 bits of flags (ISO/IEC 14496-12 §4.2). */
+export function formatFullBox(
+  type: string,
+  version: 0 | 1,
+  flags: number,
+  content: readonly Buffer[],
+): Buffer {
+  return formatBox(type, [uint32(version * 0x1000000 + flags), ...content]);
+}
+
 /** The type of a box that {@link splitBoxes} found. */
 export function boxType(box: Buffer): string {
   return box.toString('latin1', 4, BOX_HEADER_BYTES);
@@ -31,4 +41,25 @@ export function splitBoxes(content: Buffer): Buffer[] {
     at += size;
   }
   return found;
+}
+
+/** A number as boxes have it: big-endian; so are the two below. */
+export function uint16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
+}
+
+/** 32 bits, unsigned. */
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** 64 bits, unsigned. @param value an integer up to 2^53 - 1 */
+export function uint64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(value));
+  return bytes;
 }

@@ -5,6 +5,8 @@ export interface GrowingOutput {
   readonly writtenBytes: number;
   /** whether no more comes */
   readonly isEnded: boolean;
+  /** no more comes, and nothing failed */
+  readonly isWhole: boolean;
   /**
    * Adds to the end. Pending while the disk takes it, or, where that has failed, while readers are
    * too far behind for the memory there is.
@@ -84,6 +86,9 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
     },
     get isEnded() {
       return end !== undefined;
+    },
+    get isWhole() {
+      return end !== undefined && !end.failure;
     },
     async append(chunk) {
       if (!diskFailure) {

@@ -1,13 +1,14 @@
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { type Ffmpeg } from '../adapters/ffmpeg';
-import { splitAdtsFrames } from '../audio/hls/adts';
-import { initSegment, mediaSegment } from '../audio/hls/fragmented-mp4';
+import { initSegment } from '../audio/hls/fragmented-mp4';
 import { formatMasterPlaylist, formatMediaPlaylist, variantBitRates } from '../audio/hls/playlists';
-import { isSeekExact, segmentCommand } from '../audio/hls/segment-command';
-import { planSegments, segmentOf, type Segment, type SegmentPlan } from '../audio/hls/segment-plan';
+import { planSegments, segmentOf, type Segment } from '../audio/hls/segment-plan';
 import { mp3SampleRate, resampledCount } from '../audio/sample-count';
 import { AppError } from '../errors';
 import { derivationKey, type Derivation, type Derive } from './derivation';
-import { toAppError, undecodable } from './ffmpeg-failures';
+import { undecodable } from './ffmpeg-failures';
+import { encodeSegment, type PackagedSound } from './hls-segment';
 import { type MetadataService } from './metadata-service';
 import { describeSound, type SourceSound } from './source-sound';
 import { describeOriginal, type SelectedTrack } from './track-source';
@@ -19,35 +20,48 @@ export interface HlsPackagerDeps {
 }
 
 /** A track as HLS delivers it; everything about it is known before anything is encoded. */
-interface Package {
-  readonly selected: SelectedTrack;
-  readonly source: SourceSound;
-  readonly plan: SegmentPlan;
-  readonly channels: 1 | 2;
+interface Package extends PackagedSound {
   readonly bitRatesBps: readonly number[];
   /** in the addresses of segments: other bytes, another address */
   readonly validator: string;
-  readonly ffmpeg: Ffmpeg;
 }
 
 /** Changes whenever the bytes of a segment would. */
 const SHAPE_VERSION = 1;
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 const IMMUTABLE = 'private, max-age=31536000, immutable';
-const LEAST_VARIANT_SAMPLES = 1;
+/** A week; a track that claims more is mistaken, and its list would fill the memory. */
+const MOST_SEGMENTS = 100_000;
+
+/** Tracks whose sound is remembered: listening is a request every six seconds. */
+const MOST_REMEMBERED = 1_000;
 
 /**
  * Playlists and segments of a track (RFC 8216). Playlists are complete at once; a segment is encoded
  * when it is asked for, apart from all others (docs/decisions/0010).
  */
-export function createHlsPackager(deps: HlsPackagerDeps): Derive {
+export function createHlsPackager({ metadata, ffmpeg }: HlsPackagerDeps): Derive {
+  const sounds = new LRUCache<string, SourceSound>({ max: MOST_REMEMBERED });
+
+  // without Redis the tags would be read for each segment: 0.4 s for an M4B of ten hours
+  const hear = async (selected: SelectedTrack): Promise<SourceSound> => {
+    const key = derivationKey('sound', selected, []);
+    const source = sounds.get(key) ?? (await describeSound(selected, metadata));
+    if (!source) throw undecodable();
+    sounds.set(key, source);
+    return source;
+  };
+
   return async (selected, { params }) => {
     const { variant, validator, segment } = params;
-    const packaged = await packageTrack(deps, selected);
+    if (!ffmpeg?.encoders.has('aac')) {
+      throw new AppError('ffmpeg_unavailable', 'Tracks cannot be converted to HLS here');
+    }
+    const packaged = packageTrack(ffmpeg, selected, await hear(selected));
     if (variant === undefined) return describeMaster(packaged);
     const bitRateBps = packaged.bitRatesBps.find((rate) => nameOf(rate) === variant);
     if (bitRateBps === undefined) throw notFound('variant');
-    if (segment === undefined) return describeMedia(packaged, bitRateBps);
+    if (segment === undefined) return describeMedia(packaged);
     if (validator !== packaged.validator) throw notFound('state of the track');
     if (segment === 'init.mp4') return describeInit(packaged, bitRateBps);
     const number = /^(\d{1,6})\.m4s$/.exec(segment)?.[1];
@@ -57,25 +71,20 @@ export function createHlsPackager(deps: HlsPackagerDeps): Derive {
   };
 }
 
-async function packageTrack(
-  { metadata, ffmpeg }: HlsPackagerDeps,
-  selected: SelectedTrack,
-): Promise<Package> {
-  if (!ffmpeg?.encoders.has('aac')) {
-    throw new AppError('ffmpeg_unavailable', 'Tracks cannot be converted to HLS here');
-  }
-  const source = await describeSound(selected, metadata);
-  const samples = source && (source.samples ?? estimateSamples(source));
-  if (!source || !samples) throw undecodable();
+function packageTrack(ffmpeg: Ffmpeg, selected: SelectedTrack, source: SourceSound): Package {
+  const samples = source.samples ?? estimateSamples(source);
+  if (samples < 1) throw undecodable();
   const sampleRateHz = mp3SampleRate(source.sampleRateHz);
   const channels = source.channels === 1 ? 1 : 2;
   const heard = resampledCount(samples, source.sampleRateHz, sampleRateHz);
+  const plan = planSegments(sampleRateHz, Math.max(1, heard));
+  if (plan.segmentCount > MOST_SEGMENTS) throw undecodable();
   return {
     selected,
     source,
     ffmpeg,
     channels,
-    plan: planSegments(sampleRateHz, Math.max(LEAST_VARIANT_SAMPLES, heard)),
+    plan,
     bitRatesBps: variantBitRates({
       sourceBitRateBps:
         source.isLossless || source.bitrateKbps === null ? undefined : source.bitrateKbps * 1000,
@@ -99,34 +108,42 @@ function notFound(what: string): AppError {
   return new AppError('not_found', `This track has no such ${what}`);
 }
 
+interface File {
+  readonly mediaType: string;
+  readonly name: string;
+}
+
 function describe(
   { selected }: Package,
-  parts: readonly (string | number)[],
-  { mediaType, name }: { readonly mediaType: string; readonly name: string },
+  entityTag: string,
+  { mediaType, name }: File,
 ): Derivation['representation'] {
   return {
     mediaType,
-    entityTag: `"${derivationKey('hls', selected, parts)}"`,
+    entityTag: `"${entityTag}"`,
     lastModifiedSeconds: describeOriginal(selected).lastModifiedSeconds,
     contentDisposition: `inline; filename="${name}"`,
   };
 }
 
+/** Its tag is of the bytes, so that another release that writes them otherwise is no 304. */
+function describeReady(packaged: Package, content: Buffer, file: File): Derivation {
+  const digest = hash('sha256', content, 'base64url').slice(0, 32);
+  return { representation: describe(packaged, `hls-${digest}`, file), content };
+}
+
 function describeMaster(packaged: Package): Derivation {
-  const { bitRatesBps, plan, validator } = packaged;
+  const { bitRatesBps, plan } = packaged;
   const content = formatMasterPlaylist({
     bitRatesBps,
     sampleRateHz: plan.sampleRateHz,
     mediaUrl: (bitRateBps) => `${nameOf(bitRateBps)}/index.m3u8`,
   });
   const file = { mediaType: PLAYLIST_TYPE, name: 'master.m3u8' };
-  return {
-    representation: describe(packaged, ['master', validator], file),
-    content: Buffer.from(content),
-  };
+  return describeReady(packaged, Buffer.from(content), file);
 }
 
-function describeMedia(packaged: Package, bitRateBps: number): Derivation {
+function describeMedia(packaged: Package): Derivation {
   const { plan, validator } = packaged;
   const content = formatMediaPlaylist({
     plan,
@@ -134,73 +151,28 @@ function describeMedia(packaged: Package, bitRateBps: number): Derivation {
     segmentUrl: (number) => `${validator}/${number}.m4s`,
   });
   const file = { mediaType: PLAYLIST_TYPE, name: 'index.m3u8' };
-  return {
-    representation: describe(packaged, ['media', bitRateBps, validator], file),
-    content: Buffer.from(content),
-  };
+  return describeReady(packaged, Buffer.from(content), file);
 }
 
 function describeInit(packaged: Package, bitRateBps: number): Derivation {
-  const { plan, channels, validator } = packaged;
+  const { plan, channels } = packaged;
   const file = { mediaType: 'audio/mp4', name: 'init.mp4' };
-  return {
-    representation: {
-      ...describe(packaged, ['init', bitRateBps, validator], file),
-      cacheControl: IMMUTABLE,
-    },
-    content: initSegment({ plan, channels, bitRateBps }),
-  };
+  const ready = describeReady(packaged, initSegment({ plan, channels, bitRateBps }), file);
+  return { ...ready, representation: { ...ready.representation, cacheControl: IMMUTABLE } };
 }
 
 function describeSegment(packaged: Package, bitRateBps: number, segment: Segment): Derivation {
   const { selected, validator } = packaged;
-  const parts = ['segment', bitRateBps, segment.number, validator] as const;
+  const parts = ['segment', bitRateBps, segment.number, validator];
+  const key = derivationKey('hls', selected, parts);
   const file = { mediaType: 'audio/mp4', name: `${segment.number}.m4s` };
   return {
-    representation: { ...describe(packaged, parts, file), cacheControl: IMMUTABLE },
+    representation: { ...describe(packaged, key, file), cacheControl: IMMUTABLE },
     content: {
-      key: derivationKey('hls', selected, parts),
+      key,
       produce: async (append, signal) => {
-        await append(await encode(packaged, { bitRateBps, segment }, signal));
+        await append(await encodeSegment(packaged, { bitRateBps, segment }, signal));
       },
     },
   };
-}
-
-async function encode(
-  { selected, source, plan, channels, ffmpeg }: Package,
-  { bitRateBps, segment }: { readonly bitRateBps: number; readonly segment: Segment },
-  signal: AbortSignal,
-): Promise<Buffer> {
-  const { descriptor } = selected.track;
-  if (descriptor === undefined) {
-    throw new AppError('not_implemented', 'Tracks of this library cannot be converted');
-  }
-  const command = segmentCommand({
-    sourceRateHz: source.sampleRateHz,
-    sampleRateHz: plan.sampleRateHz,
-    seek: isSeekExact(selected.format) ? { kind: 'time' } : { kind: 'decode' },
-    channels,
-    bitRateBps,
-    segment,
-  });
-  const chunks: Buffer[] = [];
-  const job = {
-    container: selected.format,
-    seekOptions: command.inputOptions,
-    filter: command.audioFilter,
-    outputOptions: command.outputOptions,
-    muxer: 'adts',
-    trackDescriptor: descriptor,
-    durationSeconds: source.durationSeconds,
-  } as const;
-  try {
-    await ffmpeg.run(job, (chunk) => void chunks.push(chunk), signal);
-  } catch (error) {
-    throw toAppError(error);
-  }
-  if (chunks.length === 0) throw undecodable();
-  const { frames } = splitAdtsFrames(Buffer.concat(chunks));
-  const { skipFrames } = command;
-  return mediaSegment(plan, segment, frames.slice(skipFrames, skipFrames + segment.frameCount));
 }

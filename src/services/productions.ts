@@ -176,12 +176,10 @@ function startProduction(
   const output = createGrowingOutput(() => deps.files.create(recipe.key));
   const speed = createSpeedometer(output);
   let users = 0;
-  let isWhole = false;
 
   const whenOver = produce(recipe, deps, output, stopping.signal)
     .then(() => {
       // the disk need not have all of it: whoever waited for the last byte is told the length
-      isWhole = true;
       output.end();
       return output.commit().catch(deps.onNotKept);
     })
@@ -208,7 +206,8 @@ function startProduction(
     users -= 1;
     if (users > 0) return;
     const { lengthBytes = Infinity } = recipe;
-    if (!output.isEnded && output.writtenBytes < lengthBytes * WORTH_FINISHING) stop();
+    const isWorthFinishing = output.writtenBytes >= lengthBytes * WORTH_FINISHING;
+    if (!output.isEnded && !isWorthFinishing) stop();
     void whenOver.then(() => (users === 0 ? close() : undefined));
   };
 
@@ -221,10 +220,10 @@ function startProduction(
       users += 1;
       return {
         get lengthBytes() {
-          return isWhole ? output.writtenBytes : recipe.lengthBytes;
+          return output.isWhole ? output.writtenBytes : recipe.lengthBytes;
         },
         get isWhole() {
-          return isWhole;
+          return output.isWhole;
         },
         whenOver,
         async until(bytes, signal) {

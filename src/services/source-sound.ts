@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { readMp3Gapless } from '../audio/mp3-gapless';
+import { AppError } from '../errors';
 import { id3v2Length } from './audio-format';
 import { type MetadataService } from './metadata-service';
 import { type SelectedTrack } from './track-source';
@@ -20,12 +21,16 @@ export interface SourceSound {
 const HEAD_BYTES = 10;
 const FRAME_BYTES = 512;
 
-/** @returns undefined when no sound was found in the track */
+/**
+ * @returns undefined when no sound was found in the track
+ * @throws AppError `track_unavailable` when it could not be read, which may be otherwise next time
+ */
 export async function describeSound(
   selected: SelectedTrack,
   metadataService: MetadataService,
 ): Promise<SourceSound | undefined> {
-  const { metadata } = await metadataService.describe(selected);
+  const { metadata, isFinal } = await metadataService.describe(selected);
+  if (!isFinal) throw new AppError('track_unavailable', 'The track could not be read now');
   const { duration, sampleRate, channels, lossless, bitsPerSample, bitrate } = metadata;
   if (sampleRate === null) return undefined;
   const isExact = duration !== null && metadata.durationIsEstimate === undefined;

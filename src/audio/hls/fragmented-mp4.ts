@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
+import { formatGaplessTag } from '../itunes-gapless';
+import { BOX_HEADER_BYTES, formatBox, formatFullBox, uint16, uint32, uint64 } from '../mp4-box';
 import { SAMPLE_RATES_HZ } from './adts';
-import { box, fullBox, uint16, uint32, uint64 } from './mp4-box';
 import { FRAME_SAMPLES, PRIMING_SAMPLES, type Segment, type SegmentPlan } from './segment-plan';
 
 const TRACK_ID = 1;
@@ -19,14 +20,14 @@ export interface AacTrack {
 /**
  * The Media Initialization Section: one AAC track without samples.
  *
- * Its edit list starts the presentation behind the encoder's delay, so that players drop it. As
- * CMAF has it, durations of a fragmented track are 0 but for `mehd`, and the edit lasts to the end.
+ * Its edit list starts the presentation behind the encoder's delay, so that players drop it; ffmpeg
+ * needs the tag of iTunes for that. As CMAF has it, durations of a fragmented track are 0 but for `mehd`, and the edit lasts to the end.
  *
  * @see ISO/IEC 23000-19 §7.3.1, §7.5; ISO/IEC 14496-12 §8
  */
 export function initSegment(track: AacTrack): Buffer {
   const { plan } = track;
-  const movieHeader = fullBox('mvhd', 0, 0, [
+  const movieHeader = formatFullBox('mvhd', 0, 0, [
     ...[0, 0, plan.sampleRateHz, 0].map(uint32), // created, modified, timescale, duration
     uint32(0x10000), // rate 1
     uint16(0x100), // volume 1
@@ -36,15 +37,15 @@ export function initSegment(track: AacTrack): Buffer {
     uint32(TRACK_ID + 1),
   ]);
   const extendsDefaults = [TRACK_ID, 1, FRAME_SAMPLES, 0, SYNC_SAMPLE_FLAGS].map(uint32);
-  const movieExtends = box('mvex', [
-    fullBox('mehd', 1, 0, [uint64(plan.samples)]),
-    fullBox('trex', 0, 0, extendsDefaults),
+  const movieExtends = formatBox('mvex', [
+    formatFullBox('mehd', 1, 0, [uint64(plan.samples)]),
+    formatFullBox('trex', 0, 0, extendsDefaults),
   ]);
   const brands = ['iso6', 'iso6', 'cmfc', 'mp41'].map((brand) => Buffer.from(brand, 'latin1'));
   const [major, ...compatible] = brands as [Buffer, ...Buffer[]];
   return Buffer.concat([
-    box('ftyp', [major, uint32(0), ...compatible]),
-    box('moov', [movieHeader, trackBox(track), movieExtends]),
+    formatBox('ftyp', [major, uint32(0), ...compatible]),
+    formatBox('moov', [movieHeader, trackBox(track), movieExtends, gaplessTag(plan)]),
   ]);
 }
 
@@ -66,15 +67,15 @@ export function mediaSegment(
   if (frames.length !== segment.frameCount) {
     throw new RangeError(`${frames.length} frames for a segment of ${segment.frameCount}`);
   }
-  const type = box('styp', [
+  const type = formatBox('styp', [
     Buffer.from('msdh', 'latin1'),
     uint32(0),
     Buffer.from('msdhcmfs', 'latin1'),
   ]);
   // the offset in trun counts from moof's first byte, and moof's length does not depend on it
   const moofBytes = movieFragment(plan, segment, frames, 0).length;
-  const moof = movieFragment(plan, segment, frames, moofBytes + 8);
-  return Buffer.concat([type, moof, box('mdat', frames)]);
+  const moof = movieFragment(plan, segment, frames, moofBytes + BOX_HEADER_BYTES);
+  return Buffer.concat([type, moof, formatBox('mdat', frames)]);
 }
 
 function movieFragment(
@@ -96,56 +97,65 @@ function movieFragment(
   const header = [TRACK_ID, FRAME_SAMPLES, SYNC_SAMPLE_FLAGS].map(uint32);
   // data offset, sample sizes, and durations where they differ
   const runFlags = 0x1 | 0x200 | (isLast ? 0x100 : 0);
-  return box('moof', [
-    fullBox('mfhd', 0, 0, [uint32(segment.number + 1)]),
-    box('traf', [
-      fullBox('tfhd', 0, 0x020000 | 0x8 | 0x20, header),
-      fullBox('tfdt', 1, 0, [uint64(segment.firstFrame * FRAME_SAMPLES)]),
-      fullBox('trun', 0, runFlags, [uint32(frames.length), uint32(dataOffset), ...entries]),
+  return formatBox('moof', [
+    formatFullBox('mfhd', 0, 0, [uint32(segment.number + 1)]),
+    formatBox('traf', [
+      formatFullBox('tfhd', 0, 0x020000 | 0x8 | 0x20, header),
+      formatFullBox('tfdt', 1, 0, [uint64(segment.firstFrame * FRAME_SAMPLES)]),
+      formatFullBox('trun', 0, runFlags, [uint32(frames.length), uint32(dataOffset), ...entries]),
     ]),
   ]);
 }
 
+function gaplessTag({ samples, frames }: SegmentPlan): Buffer {
+  const padding = frames * FRAME_SAMPLES - PRIMING_SAMPLES - samples;
+  return formatGaplessTag({ delay: PRIMING_SAMPLES, padding, samples });
+}
+
 function trackBox(track: AacTrack): Buffer {
   const { sampleRateHz } = track.plan;
-  const trackHeader = fullBox('tkhd', 0, 0x7, [
+  const trackHeader = formatFullBox('tkhd', 0, 0x7, [
     ...[0, 0, TRACK_ID, 0, 0].map(uint32), // created, modified, id, reserved, duration
     Buffer.alloc(8),
     ...[0, 1, 0x100, 0].map(uint16), // layer, group of alternatives, volume, reserved
     ...UNITY_MATRIX,
     ...[0, 0].map(uint32), // width and height
   ]);
-  const edit = fullBox('elst', 0, 0, [1, 0, PRIMING_SAMPLES, 0x10000].map(uint32));
-  const mediaHeader = fullBox('mdhd', 0, 0, [
+  const edit = formatFullBox('elst', 0, 0, [1, 0, PRIMING_SAMPLES, 0x10000].map(uint32));
+  const mediaHeader = formatFullBox('mdhd', 0, 0, [
     ...[0, 0, sampleRateHz, 0].map(uint32),
     ...[UNDETERMINED_LANGUAGE, 0].map(uint16),
   ]);
-  const handler = fullBox('hdlr', 0, 0, [
+  const handler = formatFullBox('hdlr', 0, 0, [
     uint32(0),
     Buffer.from('soun', 'latin1'),
     Buffer.alloc(12),
     Buffer.from('SoundHandler\0', 'latin1'),
   ]);
-  const location = fullBox('dref', 0, 0, [uint32(1), fullBox('url ', 0, 0x1, [])]);
-  const sampleTable = box('stbl', [
-    fullBox('stsd', 0, 0, [uint32(1), audioSampleEntry(track)]),
-    ...['stts', 'stsc', 'stco'].map((name) => fullBox(name, 0, 0, [uint32(0)])),
-    fullBox('stsz', 0, 0, [0, 0].map(uint32)),
+  const location = formatFullBox('dref', 0, 0, [uint32(1), formatFullBox('url ', 0, 0x1, [])]);
+  const sampleTable = formatBox('stbl', [
+    formatFullBox('stsd', 0, 0, [uint32(1), audioSampleEntry(track)]),
+    ...['stts', 'stsc', 'stco'].map((name) => formatFullBox(name, 0, 0, [uint32(0)])),
+    formatFullBox('stsz', 0, 0, [0, 0].map(uint32)),
   ]);
-  return box('trak', [
+  return formatBox('trak', [
     trackHeader,
-    box('edts', [edit]),
-    box('mdia', [
+    formatBox('edts', [edit]),
+    formatBox('mdia', [
       mediaHeader,
       handler,
-      box('minf', [fullBox('smhd', 0, 0, [uint32(0)]), box('dinf', [location]), sampleTable]),
+      formatBox('minf', [
+        formatFullBox('smhd', 0, 0, [uint32(0)]),
+        formatBox('dinf', [location]),
+        sampleTable,
+      ]),
     ]),
   ]);
 }
 
 function audioSampleEntry(track: AacTrack): Buffer {
   const { plan, channels } = track;
-  return box('mp4a', [
+  return formatBox('mp4a', [
     Buffer.alloc(6),
     uint16(1), // data reference
     Buffer.alloc(8),
@@ -166,7 +176,7 @@ function elementaryStreamDescriptor(track: AacTrack): Buffer {
     config,
   ]);
   const syncLayer = descriptor(0x06, [Buffer.from([0x02])]);
-  return fullBox('esds', 0, 0, [
+  return formatFullBox('esds', 0, 0, [
     descriptor(0x03, [uint16(0), Buffer.alloc(1), decoder, syncLayer]),
   ]);
 }

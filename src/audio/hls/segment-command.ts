@@ -88,12 +88,10 @@ export function segmentCommand(job: SegmentJob): SegmentCommand {
   return {
     inputOptions,
     audioFilter: filters.join(','),
-    outputOptions: ['-c:a', 'aac', '-profile:a', 'aac_low', '-b:a', String(bitRateBps)].concat([
-      '-threads',
-      '1',
-      '-f',
-      'adts',
-    ]),
+    outputOptions: [
+      ...['-c:a', 'aac', '-profile:a', 'aac_low', '-b:a', String(bitRateBps)],
+      ...['-threads', '1', '-f', 'adts'],
+    ],
     skipFrames: segment.firstFrame - startFrame,
   };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const script = join(__dirname, '../../../.ci/install-tools');
-const all = ['redis-server', 'ffmpeg', 'curl', 'wget', 'aria2c'];
+const all = ['redis-server', 'ffmpeg', 'curl', 'wget', 'aria2c', 'chromium'];
 
 describe('.ci/install-tools', () => {
   let workDir: string;
@@ -49,11 +49,11 @@ describe('.ci/install-tools', () => {
     const { status, calls } = run(['ffmpeg', 'curl', 'apt-get']);
     expect(status).toBe(0);
     expect(calls).toContain('apt-get update');
-    expect(calls).toMatch(/^apt-get install .* redis-server wget aria2$/m);
+    expect(calls).toMatch(/^apt-get install .* redis-server wget aria2 chromium$/m);
   });
 
   it('asks sudo when it is not root', () => {
-    const { status, calls } = run(['ffmpeg', 'curl', 'wget', 'aria2c', 'apt-get', 'sudo'], 1000);
+    const { status, calls } = run([...all.slice(1), 'apt-get', 'sudo'], 1000);
     expect(status).toBe(0);
     expect(calls).toContain('sudo apt-get update');
     expect(calls).toMatch(/^sudo env .*apt-get install .* redis-server$/m);
@@ -65,7 +65,7 @@ describe('.ci/install-tools', () => {
   ])('names what to install and fails where %s', (_, commands, uid) => {
     const { status, stderr, calls } = run(commands, uid);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/redis-server ffmpeg aria2$/m);
+    expect(stderr).toMatch(/redis-server ffmpeg aria2 chromium$/m);
     expect(calls).toBe('');
   });
 });

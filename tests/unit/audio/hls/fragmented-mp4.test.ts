@@ -41,6 +41,12 @@ describe('initSegment()', () => {
     expect(wordsOf(boxes.get('moov/trak/edts/elst'))).toEqual([0, 1, 0, 1024, 0x10000]);
   });
 
+  it('says for ffmpeg what to drop at both ends', () => {
+    // 573,300 samples are 559 frames and 884 samples
+    const tag = boxes.get('moov/udta')?.toString('latin1');
+    expect(tag).toMatch(/iTunSMPB.+ 00000000 00000400 0000008C 000000000008BF74 /s);
+  });
+
   it('tells the duration of what is heard, at the sample rate', () => {
     expect(wordsOf(boxes.get('moov/mvex/mehd'))).toEqual([0x1000000, 0, 44_100 * 13]);
     expect(boxes.get('moov/mvhd')?.readUInt32BE(12)).toBe(44_100);

@@ -1,16 +1,20 @@
 import {
   formatMasterPlaylist,
   formatMediaPlaylist,
+  mostSegmentBytes,
   variantBitRates,
 } from '../../../../src/audio/hls/playlists';
-import { planSegments } from '../../../../src/audio/hls/segment-plan';
+import { planSegments, segmentOf } from '../../../../src/audio/hls/segment-plan';
 
 describe('variantBitRates()', () => {
   it.each([
     ['all of a lossless source', undefined, 44_100, 2, [64_000, 128_000, 256_000]],
     ['none above the source', 192_000, 44_100, 2, [64_000, 128_000]],
     ['one as high as the source', 256_000, 44_100, 2, [64_000, 128_000, 256_000]],
-    ['the lowest of a source below it', 32_000, 44_100, 2, [64_000]],
+    ['one of their own rate to sources below all', 37_400, 44_100, 2, [37_000]],
+    ['nothing below what the encoder obeys', 6_000, 48_000, 1, [16_000]],
+    ['nothing below that for two channels', 24_000, 48_000, 2, [32_000]],
+    ['what AAC has frames for where that is less than all', undefined, 8_000, 1, [48_000]],
     ['none that AAC has no frames for', undefined, 16_000, 1, [64_000]],
     ['256 kbit/s for one channel at 44.1 kHz', undefined, 44_100, 1, [64_000, 128_000, 256_000]],
   ] as const)('offers %s', (_, sourceBitRateBps, sampleRateHz, channels, expected) => {
@@ -27,13 +31,26 @@ describe('formatMasterPlaylist()', () => {
         '#EXTM3U',
         '#EXT-X-VERSION:7',
         '#EXT-X-INDEPENDENT-SEGMENTS',
-        '#EXT-X-STREAM-INF:BANDWIDTH=72029,AVERAGE-BANDWIDTH=65629,CODECS="mp4a.40.2"',
+        '#EXT-X-STREAM-INF:BANDWIDTH=81629,AVERAGE-BANDWIDTH=65629,CODECS="mp4a.40.2"',
         '64/media.m3u8?t=1',
-        '#EXT-X-STREAM-INF:BANDWIDTH=142429,AVERAGE-BANDWIDTH=129629,CODECS="mp4a.40.2"',
+        '#EXT-X-STREAM-INF:BANDWIDTH=161629,AVERAGE-BANDWIDTH=129629,CODECS="mp4a.40.2"',
         '128/media.m3u8?t=1',
         '',
       ].join('\n'),
     );
+  });
+});
+
+describe('mostSegmentBytes()', () => {
+  const plan = planSegments(44_100, 44_100 * 13);
+  const most = (number: number): number => mostSegmentBytes(plan, segmentOf(plan, number)!, 64_000);
+
+  it('is what BANDWIDTH allows for the time of the segment', () => {
+    expect(most(1)).toBe(Math.floor((81_629 * ((258 * 1024) / 44_100)) / 8));
+  });
+
+  it('is that of half a segment for a short one at the end', () => {
+    expect(most(2)).toBe(Math.floor((81_629 * ((129 * 1024) / 44_100)) / 8));
   });
 });
 
