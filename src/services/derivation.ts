@@ -20,6 +20,11 @@ export interface Derivation {
   readonly content: Buffer | Recipe;
   /** the answer begins with the first bytes; else when the output is whole, with its length */
   readonly isStreamed?: boolean;
+  /**
+   * What grows has neither length nor ranges, even where its length is known: whoever asked for its
+   * end would wait for all of it.
+   */
+  readonly isUnboundedUntilWhole?: boolean;
 }
 
 /** The track as it is stored, and what is said of that choice. */

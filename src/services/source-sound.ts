@@ -26,14 +26,14 @@ export async function describeSound(
   metadataService: MetadataService,
 ): Promise<SourceSound | undefined> {
   const { metadata } = await metadataService.describe(selected);
-  const { duration, sampleRate, channels, lossless, bitsPerSample, bitrate } = metadata;
+  const { duration, sampleRate, sampleCount, channels, lossless, bitsPerSample, bitrate } =
+    metadata;
   if (sampleRate === null) return undefined;
-  const isExact = duration !== null && metadata.durationIsEstimate === undefined;
   const droppedSamples = selected.format === 'mp3' ? await readDropped(selected) : 0;
   return {
     sampleRateHz: sampleRate,
     channels: channels ?? 2,
-    samples: isExact ? Math.max(1, Math.round(duration * sampleRate) - droppedSamples) : null,
+    samples: sampleCount === null ? null : Math.max(1, sampleCount - droppedSamples),
     isLossless: lossless === true,
     bitsPerSample,
     bitrateKbps: bitrate,

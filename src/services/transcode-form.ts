@@ -27,6 +27,8 @@ export interface TranscodeForm {
   readonly filter: string;
   /** of the whole, `header` included; undefined where only encoding tells */
   readonly lengthBytes?: number;
+  /** players look at its end before they play, for the duration */
+  readonly isEndReadFirst?: boolean;
   /** goes in front of what ffmpeg writes */
   readonly header?: Buffer;
   /** rewrites the first bytes that ffmpeg writes */
@@ -91,8 +93,12 @@ function outputForm({ source, startSeconds, channels }: Wanted, sampleRateHz: nu
 }
 
 function filterTo({ samples, sampleRateHz, channels }: OutputForm): string {
-  if (samples !== undefined) return forcedSamplesFilter({ samples, sampleRateHz, channels });
-  return `aresample=${sampleRateHz},aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`;
+  const filter =
+    samples === undefined
+      ? `aresample=${sampleRateHz},aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`
+      : forcedSamplesFilter({ samples, sampleRateHz, channels });
+  // a source that begins later than 0, as WMA and WebM do, would make the duration so much longer
+  return `${filter},asetpts=N/SR/TB`;
 }
 
 /** @throws TypeError for formats that have none */
@@ -170,6 +176,7 @@ function formOpus(wanted: Wanted): TranscodeForm {
       ...['-application', 'audio', ...PLAIN, '-page_duration', PAGE_MICROSECONDS],
     ],
     filter: filterTo(form),
+    isEndReadFirst: true,
     ...(samples === undefined
       ? {}
       : { lengthBytes: planOggOpus({ channels, bitRateKbps }, samples).lengthBytes }),

@@ -109,6 +109,7 @@ function derive(
       isLeveled ? measureGain : undefined,
     ),
     isStreamed: true,
+    isUnboundedUntilWhole: form.isEndReadFirst === true,
   };
 }
 
