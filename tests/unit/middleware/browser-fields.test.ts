@@ -4,8 +4,8 @@ import { type AddressInfo } from 'node:net';
 import cors from 'cors';
 import express from 'express';
 import helmet from 'helmet';
+import { ALLOWED_METHODS } from '../../../src/middleware/allow-methods';
 import {
-  ALLOWED_METHODS,
   createBrowserFields,
   EXPOSED_FIELDS,
   type FieldList,
