@@ -1,11 +1,15 @@
 import { FfmpegFailed } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
 
-/** What a failed run is to the client; anything else is passed on as it is. */
-export function translateFailure(error: unknown): unknown {
+/**
+ * What a failed run is to the client; anything else is passed on as it is.
+ *
+ * @param hasSound whether any came; otherwise each output counts as such
+ */
+export function translateFailure(error: unknown, hasSound?: boolean): unknown {
   if (!(error instanceof FfmpegFailed)) return error;
   // it read the track to its end, or to what it could not read, and had nothing to give
-  if (error.reason === 'exit' && error.outputBytes === 0) return undecodable(error);
+  if (error.reason === 'exit' && !(hasSound ?? error.outputBytes > 0)) return undecodable(error);
   return new AppError('track_unavailable', 'The track could not be converted', { cause: error });
 }
 
