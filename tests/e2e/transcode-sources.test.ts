@@ -4,7 +4,7 @@ import { ffmpeg } from '../support/audio-files';
 import { parseJson, send, type Answer } from '../support/http-client';
 import { startService, stopServices, type ServiceProcess } from '../support/service-process';
 import { bearer } from '../support/sign-token';
-import { decodeSound, lagOf, probeSound } from '../support/sound';
+import { decodeSound, lagOf, lossOf, probeSound } from '../support/sound';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 
 interface Source {
@@ -75,7 +75,7 @@ const OUTPUTS = [
   { format: 'wav', codec: /^pcm_s(?:16|24)le$/, isLossless: true, spareSeconds: 0.001 },
 ] as const;
 
-const SECONDS = 2.7183;
+const SECONDS = 1.7183;
 const COMPARED_HZ = 48_000;
 const MOST_LAG = 200;
 const AUTHORIZATION = bearer();
@@ -112,7 +112,7 @@ afterAll(async () => {
 async function makeSource(source: Source): Promise<void> {
   const { args, rateHz = 44_100, channels = 2 } = source;
   const layout = { 1: 'mono', 2: 'stereo', 6: '5.1' }[channels]!;
-  const noise = Array.from({ length: channels }, (_, i) => `0.2*random(${i})*t`).join('|');
+  const noise = Array.from({ length: channels }, (_, i) => `0.3*random(${i})*t`).join('|');
   const input = `aevalsrc=${noise}:s=${rateHz}:d=${SECONDS}:c=${layout},lowpass=3000`;
   const paths = args.map((arg) => (arg === 'cover.png' ? join(library, arg) : arg));
   await ffmpeg(['-f', 'lavfi', '-i', input, ...paths, fileOf(source)]);
@@ -169,7 +169,7 @@ describe.each(SOURCES)('$name', (source) => {
     expect(Math.abs(played.length - original.length)).toBeLessThanOrEqual(spareSamples);
     expect(Math.abs(lagOf(original, played, MOST_LAG))).toBeLessThanOrEqual(1);
     // a mix of six channels to two, then one, is not the mix of six to one
-    if (output.isLossless && channels <= 2) expect(played).toEqual(original);
+    if (output.isLossless && channels <= 2) expect(lossOf(original, played)).toBe(0);
   });
 
   if (!isLossless) {
@@ -200,9 +200,9 @@ describe('other forms', () => {
 
   it.each(OUTPUTS)('begin where they are told: $format', async ({ format }) => {
     const original = await decode(fileOf(flac));
-    const query = `format=${format}&start=1.25`;
+    const query = `format=${format}&start=0.75`;
     const played = await decode(await transcode(flac, query, format));
-    const rest = original.subarray(1.25 * COMPARED_HZ);
+    const rest = original.subarray(0.75 * COMPARED_HZ);
     expect(Math.abs(played.length - rest.length)).toBeLessThanOrEqual(1152);
     expect(Math.abs(lagOf(rest, played, MOST_LAG))).toBeLessThanOrEqual(1);
   });

@@ -60,14 +60,29 @@ export async function decodeSound(input: string | Buffer, rateHz?: number): Prom
   return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
 }
 
-/** By how many samples `other` is late, at most `most` either way: where the two are most alike. */
+/** Samples are compared over so many of them. */
+const COMPARED_SAMPLES = 16_000;
+
+/**
+ * By how many samples `other` is late, at most `most` either way: where the two are most alike in the
+ * middle of the shorter.
+ */
 export function lagOf(sound: Int16Array, other: Int16Array, most: number): number {
+  const length = Math.min(sound.length, other.length);
+  const first = Math.max(most, Math.floor((length - COMPARED_SAMPLES) / 2));
+  const last = Math.min(first + COMPARED_SAMPLES, length - most);
   let best = { lag: 0, likeness: -Infinity };
-  const last = Math.min(sound.length, other.length) - most;
   for (let lag = -most; lag <= most; lag += 1) {
     let likeness = 0;
-    for (let at = most; at < last; at += 1) likeness += sound[at]! * other[at + lag]!;
+    for (let at = first; at < last; at += 1) likeness += sound[at]! * other[at + lag]!;
     if (likeness > best.likeness) best = { lag, likeness };
   }
   return best.lag;
+}
+
+/** The samples in which two sounds differ, those that one has more included. */
+export function lossOf(sound: Int16Array, other: Int16Array): number {
+  let same = 0;
+  for (let at = 0; at < sound.length; at += 1) if (sound[at] === other[at]) same += 1;
+  return Math.max(sound.length, other.length) - same;
 }
