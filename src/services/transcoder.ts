@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
 import { derivationKey, type Derivation, type Derive, type StoredOriginal } from './derivation';
@@ -26,6 +27,12 @@ export interface TranscoderDeps {
 
 /** Changes whenever the bytes of the same request would. */
 const SHAPE_VERSION = 1;
+/**
+ * ffmpeg writes each frame of MP3 by itself, hundreds in a second: to take them one by one costs as much
+ * as to encode them. The pipe holds what comes in so short a time many times over.
+ */
+const GATHER_MS = 15;
+const GATHERED_BYTES = 16_384;
 /** dBTP that no change of level may exceed */
 const TRUE_PEAK_LIMIT = -1;
 const SELECTED_FORMAT_FIELD = 'X-Selected-Format';
@@ -154,7 +161,10 @@ function createRecipe(
             trackDescriptor: descriptor,
             durationSeconds: source.durationSeconds,
           },
-          writer.write,
+          async (chunk) => {
+            await writer.write(chunk);
+            if (chunk.length < GATHERED_BYTES) await delay(GATHER_MS);
+          },
           signal,
         );
       } catch (error) {
