@@ -32,9 +32,12 @@ WORKDIR /app
 # The mount point of the library: AUDIO_FILES_DIR is ./uploads/audio unless it is set. No VOLUME,
 # which would leave an anonymous volume behind each container.
 RUN mkdir -p uploads/audio
+# What is made of tracks goes to CACHE_DIR, ./cache unless it is set; a new named volume that is
+# mounted there takes over the owner.
+RUN install -d -o 1000 -g 1000 cache
 
-# All of it belongs to root: the service cannot change its own code, and needs to write nothing,
-# so the root file system can be read-only.
+# All the rest belongs to root: the service cannot change its own code, and writes to nothing but
+# CACHE_DIR, so the root file system can be read-only.
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./
 COPY --from=build /app/dist ./dist

@@ -100,6 +100,12 @@ const TARGETS: readonly Target[] = [
       figure('growth', `ours: ${row}`, 'cpuMicrosecondsPerRequest');
     return cpu(GROWTH_ROWS.large) / cpu(GROWTH_ROWS.small);
   }),
+  atMost('first byte of an MP3 that nobody asked for before', '<= 300 ms', 300, (figure) =>
+    figure('transcode', 'ours', 'firstByteMs'),
+  ),
+  atLeast('speed of a whole transcode, beside ffmpeg alone', '>= 0.9 x', 0.9, (figure) =>
+    figure('transcode', 'ours', 'ofBareSpeed'),
+  ),
   withinTenPercent('CPU per request with 2 workers, beside 1', (figure) => {
     const cpu = (count: number): number =>
       figure('workers', nameWithWorkers('ours', count), 'cpuMicrosecondsPerRequest');

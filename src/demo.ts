@@ -13,6 +13,7 @@ async function runDemo(): Promise<void> {
   const service = await runService({
     HOST: '127.0.0.1',
     AUDIO_FILES_DIR: join(__dirname, '..', 'samples'),
+    CACHE_DIR: join(__dirname, '..', 'cache'),
     ...process.env,
     JWT_SECRET: secret,
   });
@@ -41,13 +42,18 @@ The whole track, a range of it, its metadata:
   curl ${auth} -r 1000-1999 -o range.bin -D - ${url}
   curl ${auth} ${url}/metadata
 
+The same as a small MP3, which is made while it is played, and as HLS:
+
+  curl ${auth} -o small.mp3 '${url}?format=mp3&bitrate=64'
+  ffplay -headers $'Authorization: Bearer ${token}\\r\\n' ${url}/hls/master.m3u8
+
 Listen, and seek with the arrow keys:
 
   ffplay -headers $'Authorization: Bearer ${token}\\r\\n' ${url}
   mpv --http-header-fields='Authorization: Bearer ${token}' ${url}
 
 Redis: ${isRedisUp ? 'in use.' : 'not there. Limits and caches are kept in this process.'}
-ffmpeg: ${hasFfmpeg() ? 'installed' : 'not installed'}. Originals are streamed as they are and do not need it.
+ffmpeg: ${hasFfmpeg() ? 'installed' : 'not installed'}. Originals are streamed as they are and do not need it, all other forms do.
 Stop with Ctrl+C.
 `;
 }

@@ -25,7 +25,7 @@ export function createService(build: ServiceBuild, authorization: string): Peer 
     readyPath: '/health',
     pathOf: (trackId) => `/api/stream/${encodeURIComponent(trackId)}`,
     metadataPathOf: (trackId) => `/api/stream/${encodeURIComponent(trackId)}/metadata`,
-    launch: ({ port, libraryDir, redisSocket }) => ({
+    launch: ({ port, libraryDir, scratchDir, redisSocket }) => ({
       command: process.execPath,
       args: [join(distDir, 'index.js')],
       env: {
@@ -35,6 +35,8 @@ export function createService(build: ServiceBuild, authorization: string): Peer 
         JWT_SECRET: BENCH_SECRET,
         AUDIO_FILES_DIR: libraryDir,
         REDIS_URL: redisSocket,
+        // what one build has made must not be another's
+        CACHE_DIR: join(scratchDir, `cache-${port}`),
         RATE_LIMIT_MAX: NO_LIMIT,
         RATE_LIMIT_SEEK_MAX: NO_LIMIT,
         RATE_LIMIT_AUTH_FAILURES: NO_LIMIT,

@@ -8,6 +8,7 @@ import { players } from './players';
 import { createPaced } from './paced';
 import { type Scenario } from './scenario';
 import { startUp } from './start-up';
+import { transcode } from './transcode';
 import { workers } from './workers';
 
 /** In the order they are run and printed in. */
@@ -27,4 +28,5 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   startUp,
   growth,
   workers,
+  transcode,
 ];

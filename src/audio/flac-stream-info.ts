@@ -28,3 +28,18 @@ export function patchFlacStreamInfo(head: Buffer, samples: number): Buffer | und
   patched.writeUInt32BE(total % 2 ** 32, TOTAL_SAMPLES_OFFSET + 1);
   return patched;
 }
+
+/**
+ * The bytes before the first frame of a FLAC stream.
+ *
+ * @returns undefined while too few are there to tell
+ * @see RFC 9639 §8.1
+ */
+export function flacMetadataBytes(start: Buffer): number | undefined {
+  for (let at = 4; at + 4 <= start.length;) {
+    const isLast = ((start[at] ?? 0) & 0x80) !== 0;
+    at += 4 + start.readUIntBE(at + 1, 3);
+    if (isLast) return at;
+  }
+  return undefined;
+}

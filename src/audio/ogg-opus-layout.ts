@@ -18,7 +18,7 @@ const MOST_LACING_VALUES = 255;
  * Two pages of their own: OpusHead with 19 bytes, and OpusTags with 46 when ffmpeg is told to be
  * `+bitexact`: then it names no version and no tags.
  */
-const HEADER_BYTES = PAGE_HEADER_BYTES + 1 + 19 + (PAGE_HEADER_BYTES + 1 + 46);
+export const OGG_OPUS_HEADER_BYTES = PAGE_HEADER_BYTES + 1 + 19 + (PAGE_HEADER_BYTES + 1 + 46);
 
 /** The form of an Opus stream of packets that are all of one size. */
 export interface OpusForm {
@@ -68,10 +68,10 @@ export function planOggOpus({ channels, bitRateKbps }: OpusForm, samples: number
     samples,
     packetBytes,
     packetCount,
-    headerBytes: HEADER_BYTES,
+    headerBytes: OGG_OPUS_HEADER_BYTES,
     pageBytes,
     pageSamples: PACKETS_PER_PAGE * PACKET_SAMPLES,
-    lengthBytes: HEADER_BYTES + fullPages * pageBytes + lastPageBytes,
+    lengthBytes: OGG_OPUS_HEADER_BYTES + fullPages * pageBytes + lastPageBytes,
   };
 }
 

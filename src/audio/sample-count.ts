@@ -41,14 +41,18 @@ export interface ForcedForm {
 /**
  * The filter graph (`-af`) after which exactly `samples` samples reach the encoder: what the source
  * lacks is silence, what it has too much is cut. So a length can be promised of a source whose own
- * header lies.
+ * header lies. Of a source in which nothing can be decoded nothing comes, rather than silence.
  */
 export function forcedSamplesFilter({ samples, sampleRateHz, channels }: ForcedForm): string {
   return [
     `aresample=${sampleRateHz}`,
     // before the count is forced: a conversion that ffmpeg adds by itself would come after it
     `aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`,
+    // from 0, or an Ogg would be longer by what WMA and WebM begin late
+    'asetpts=N/SR/TB',
     `apad=whole_len=${samples}`,
+    // silence has a time only where sound came before it
+    'aselect=not(isnan(pts))',
     `atrim=end_sample=${samples}`,
   ].join(',');
 }

@@ -56,7 +56,10 @@ async function describe(
   res: Response,
 ): Promise<void> {
   const product = await productions.find(recipe.key);
-  const lengthBytes = product?.lengthBytes ?? recipe.lengthBytes;
+  const lengthBytes = offeredLength(
+    derivation,
+    product ?? { lengthBytes: recipe.lengthBytes, isWhole: false },
+  );
   product?.close();
   const { status, fields } =
     lengthBytes === undefined
@@ -84,7 +87,7 @@ async function produce(
   // an answer must not begin before the track is known to be decodable
   await product.until(derivation.isStreamed ? 1 : Infinity, signal);
 
-  const { lengthBytes } = product;
+  const lengthBytes = offeredLength(derivation, product);
   if (lengthBytes === undefined) {
     await sendUnbounded(product, { delivery, derivation }, req, res);
     return;
@@ -93,6 +96,13 @@ async function produce(
   assertSatisfied(plan, res);
   await product.until(firstByteOf(plan) + 1, signal);
   await deliver(res, { plan, source: product, memory }, req.context);
+}
+
+function offeredLength(
+  { isUnboundedUntilWhole = false }: Derivation,
+  { lengthBytes, isWhole }: Pick<Product, 'lengthBytes' | 'isWhole'>,
+): number | undefined {
+  return isUnboundedUntilWhole && !isWhole ? undefined : lengthBytes;
 }
 
 async function sendUnbounded(

@@ -28,6 +28,7 @@ export const EXPOSED_FIELDS = [
   'RateLimit',
   'RateLimit-Policy',
   'X-Request-Id',
+  'X-Selected-Format',
 ];
 
 const METHODS_FIELD = 'Access-Control-Allow-Methods';

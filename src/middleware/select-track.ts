@@ -70,7 +70,8 @@ export function createSelectTrack({
       });
 
       const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
-      const fields = readRequestFields(req.rawHeaders);
+      // POST makes what a GET would, whatever the client has of it: a 304 would cost it no quota
+      const fields = req.method === 'POST' ? {} : readRequestFields(req.rawHeaders);
       const request = { method, fields, now: now(), createBoundary } as const;
       const wanted = await derive?.(selected, readDerivationRequest(req));
       const derivation = wanted && 'content' in wanted ? wanted : undefined;

@@ -22,6 +22,11 @@ export interface Derivation {
   readonly isStreamed?: boolean;
   /** request field that has a say in which it is, for `Vary` */
   readonly varyBy?: string;
+  /**
+   * What grows has neither length nor ranges, even where its length is known: whoever asked for its
+   * end would wait for all of it.
+   */
+  readonly isUnboundedUntilWhole?: boolean;
 }
 
 /** The track as it is stored, and what is said of that choice. */

@@ -6,16 +6,17 @@ import { type SelectedTrack } from './track-source';
 /**
  * What a client is told when ffmpeg failed: the one place where its failures get codes.
  *
+ * @param hasSound whether any came; otherwise each output counts as such
  * @returns any other error as it is
  */
-export function toAppError(error: unknown): Error {
+export function toAppError(error: unknown, hasSound?: boolean): Error {
   if (!(error instanceof FfmpegFailed)) {
     return isNativeError(error) ? error : new Error('ffmpeg was not run', { cause: error });
   }
   const { reason, outputBytes, cause } = error;
   // it read the track to its end, or to what it could not read, and had nothing to give; one that was
   // killed or could not start has said nothing about the track
-  if (reason === 'exit' && outputBytes === 0) return undecodable(error);
+  if (reason === 'exit' && !(hasSound ?? outputBytes > 0)) return undecodable(error);
   // what took the output knows better what went wrong
   if (reason === 'consumer' && cause instanceof AppError) return cause;
   return new AppError('track_unavailable', 'The track cannot be converted now', { cause: error });

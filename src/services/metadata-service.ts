@@ -6,7 +6,7 @@ import { formatDuration, formatText, formatWhole, formatYear } from './metadata-
 import { type SelectedTrack } from './track-source';
 
 /** Changes whenever the schema or the meaning of a field does; cached values of others are not read. */
-export const METADATA_SHAPE_VERSION = 2;
+export const METADATA_SHAPE_VERSION = 3;
 
 const text = z.string().max(1000);
 const whole = z.int().min(0);
@@ -27,6 +27,8 @@ export const trackMetadataSchema = z
     duration: z.number().min(0).nullable(),
     /** only of large tracks with a variable bit rate that do not say it */
     durationIsEstimate: z.literal(true).exactOptional(),
+    /** per channel, that the duration comes to before it is rounded; null beside an estimate */
+    sampleCount: whole.nullable(),
     /** kbit/s of the audio on average */
     bitrate: whole.nullable(),
     format: z.literal(Object.keys(MEDIA_TYPES) as AudioFormat[]),
@@ -151,6 +153,7 @@ function buildMetadata(
     discNumber: formatWhole(tags.text.discNumber),
     duration: formatDuration(audio.durationSeconds),
     ...(audio.isDurationEstimate ? { durationIsEstimate: true as const } : {}),
+    sampleCount: formatWhole(countSamples(tags)),
     bitrate: formatWhole(averageKbps(tags, track.sizeBytes)),
     format,
     codec: formatText(audio.codec),
@@ -171,6 +174,11 @@ function buildMetadata(
 function nameWithoutExtension(fileName: string): string {
   const dot = fileName.lastIndexOf('.');
   return formatText(dot > 0 ? fileName.slice(0, dot) : fileName) ?? 'Untitled';
+}
+
+function countSamples({ audio }: TrackTags): number | null {
+  const { durationSeconds, isDurationEstimate, sampleRateHz } = audio;
+  return isDurationEstimate ? null : (durationSeconds ?? 0) * (sampleRateHz ?? 0);
 }
 
 function averageKbps({ audio, pictureBytes }: TrackTags, sizeBytes: number): number | null {

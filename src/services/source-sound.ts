@@ -31,14 +31,14 @@ export async function describeSound(
 ): Promise<SourceSound | undefined> {
   const { metadata, isFinal } = await metadataService.describe(selected);
   if (!isFinal) throw new AppError('track_unavailable', 'The track could not be read now');
-  const { duration, sampleRate, channels, lossless, bitsPerSample, bitrate } = metadata;
+  const { duration, sampleRate, sampleCount, channels, lossless, bitsPerSample, bitrate } =
+    metadata;
   if (sampleRate === null) return undefined;
-  const isExact = duration !== null && metadata.durationIsEstimate === undefined;
   const droppedSamples = selected.format === 'mp3' ? await readDropped(selected) : 0;
   return {
     sampleRateHz: sampleRate,
     channels: channels ?? 2,
-    samples: isExact ? Math.max(1, Math.round(duration * sampleRate) - droppedSamples) : null,
+    samples: sampleCount === null ? null : Math.max(1, sampleCount - droppedSamples),
     isLossless: lossless === true,
     bitsPerSample,
     bitrateKbps: bitrate,

@@ -1,10 +1,10 @@
 import { AppError } from '../errors';
-import { FLAC_HEAD_BYTES, patchFlacStreamInfo } from '../audio/flac-stream-info';
+import { FLAC_HEAD_BYTES, flacMetadataBytes, patchFlacStreamInfo } from '../audio/flac-stream-info';
 import { fragmentedHeadBytes, patchFragmentedHead } from '../audio/fragmented-mp4-head';
 import { formatInfoFrame } from '../audio/mp3-info-frame';
 import { planMp3 } from '../audio/mp3-layout';
 import { mp3BitRates } from '../audio/mpeg-frame';
-import { OPUS_SAMPLE_RATE_HZ, planOggOpus } from '../audio/ogg-opus-layout';
+import { OGG_OPUS_HEADER_BYTES, OPUS_SAMPLE_RATE_HZ, planOggOpus } from '../audio/ogg-opus-layout';
 import {
   forcedSamplesFilter,
   mp3SampleRate,
@@ -27,16 +27,19 @@ export interface TranscodeForm {
   readonly filter: string;
   /** of the whole, `header` included; undefined where only encoding tells */
   readonly lengthBytes?: number;
+  /** players look at its end before they play, for the duration */
+  readonly isEndReadFirst?: boolean;
   /** goes in front of what ffmpeg writes */
   readonly header?: Buffer;
-  /** rewrites the first bytes that ffmpeg writes */
-  readonly head?: HeadPatch;
+  /** the bytes that ffmpeg writes even where it found no sound */
+  readonly head?: ContainerHead;
 }
 
-export interface HeadPatch {
-  /** how many bytes it is about; undefined while too few are there to tell */
+export interface ContainerHead {
+  /** how many they are; undefined while too few are there to tell */
   measure(start: Buffer): number | undefined;
-  patch(head: Buffer): Buffer;
+  /** puts in what is known of the whole */
+  readonly patch?: (head: Buffer) => Buffer;
 }
 
 /** Output that anybody can make again, without names and dates. */
@@ -92,7 +95,8 @@ function outputForm({ source, startSeconds, channels }: Wanted, sampleRateHz: nu
 
 function filterTo({ samples, sampleRateHz, channels }: OutputForm): string {
   if (samples !== undefined) return forcedSamplesFilter({ samples, sampleRateHz, channels });
-  return `aresample=${sampleRateHz},aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`;
+  const layout = channels === 1 ? 'mono' : 'stereo';
+  return `aresample=${sampleRateHz},aformat=channel_layouts=${layout},asetpts=N/SR/TB`;
 }
 
 /** @throws TypeError for formats that have none */
@@ -145,14 +149,12 @@ function formAac(wanted: Wanted): TranscodeForm {
       ...['-movflags', FRAGMENTS, '-frag_duration', FRAGMENT_MICROSECONDS],
     ],
     filter: filterTo(form),
-    ...(samples === undefined
-      ? {}
-      : {
-          head: {
-            measure: fragmentedHeadBytes,
-            patch: (head) => patchFragmentedHead(head, { samples, sampleRateHz }),
-          },
-        }),
+    head: {
+      measure: fragmentedHeadBytes,
+      ...(samples === undefined
+        ? {}
+        : { patch: (head) => patchFragmentedHead(head, { samples, sampleRateHz }) }),
+    },
   };
 }
 
@@ -170,6 +172,8 @@ function formOpus(wanted: Wanted): TranscodeForm {
       ...['-application', 'audio', ...PLAIN, '-page_duration', PAGE_MICROSECONDS],
     ],
     filter: filterTo(form),
+    isEndReadFirst: true,
+    head: { measure: () => OGG_OPUS_HEADER_BYTES },
     ...(samples === undefined
       ? {}
       : { lengthBytes: planOggOpus({ channels, bitRateKbps }, samples).lengthBytes }),
@@ -187,15 +191,16 @@ function formFlac(wanted: Wanted): TranscodeForm {
     muxer: 'flac',
     outputOptions: ['-c:a', 'flac', '-sample_fmt', isDeep(source) ? 's32' : 's16', ...PLAIN],
     filter: filterTo(form),
-    ...(samples === undefined
-      ? {}
-      : {
-          head: {
-            measure: () => FLAC_HEAD_BYTES,
-            patch: (head) => patchFlacStreamInfo(head, samples) ?? head,
-          },
-        }),
+    head: {
+      measure: flacMetadataBytes,
+      ...(samples === undefined ? {} : { patch: (head) => patchFlacHead(head, samples) }),
+    },
   };
+}
+
+function patchFlacHead(head: Buffer, samples: number): Buffer {
+  const streamInfo = patchFlacStreamInfo(head.subarray(0, FLAC_HEAD_BYTES), samples);
+  return streamInfo ? Buffer.concat([streamInfo, head.subarray(FLAC_HEAD_BYTES)]) : head;
 }
 
 function formWav(wanted: Wanted): TranscodeForm {

@@ -7,7 +7,7 @@ import { type MetadataService } from './metadata-service';
 import { type Recipe } from './productions';
 import { describeSound, type SourceSound } from './source-sound';
 import { describeOriginal, formatInlineName, type SelectedTrack } from './track-source';
-import { resolveForm, type HeadPatch, type TranscodeForm } from './transcode-form';
+import { resolveForm, type TranscodeForm } from './transcode-form';
 import {
   chooseWithin,
   parseTranscodeOptions,
@@ -26,6 +26,8 @@ export interface TranscoderDeps {
 
 /** Changes whenever the bytes of the same request would. */
 const SHAPE_VERSION = 1;
+/** ffmpeg writes each frame by itself, thousands in a second: to take them costs a third of encoding. */
+const LARGE_WRITES = ['-flush_packets', '0'];
 /** dBTP that no change of level may exceed */
 const TRUE_PEAK_LIMIT = -1;
 const SELECTED_FORMAT_FIELD = 'X-Selected-Format';
@@ -109,6 +111,7 @@ function derive(
       isLeveled ? measureGain : undefined,
     ),
     isStreamed: true,
+    isUnboundedUntilWhole: form.isEndReadFirst === true,
   };
 }
 
@@ -142,7 +145,7 @@ function createRecipe(
             ...(startSeconds > 0 ? { seekOptions: ['-ss', String(startSeconds)] } : {}),
             filter: [...level, form.filter].join(','),
             muxer: form.muxer,
-            outputOptions: form.outputOptions,
+            outputOptions: [...form.outputOptions, ...LARGE_WRITES],
             trackDescriptor: descriptor,
             durationSeconds: source.durationSeconds,
           },
@@ -150,45 +153,49 @@ function createRecipe(
           signal,
         );
       } catch (error) {
-        throw toAppError(error);
+        throw toAppError(error, writer.hasSound);
       }
-      await writer.end();
+      writer.end();
     },
   };
 }
 
 interface HeadWriter {
+  readonly hasSound: boolean;
   readonly write: (chunk: Buffer) => Promise<void>;
-  /** @throws AppError `track_undecodable` when nothing came */
-  end(): Promise<void>;
+  /** @throws AppError `track_undecodable` when no sound came */
+  end(): void;
 }
 
-/** Puts the header in front of the first bytes of ffmpeg, or rewrites them. */
+/**
+ * Puts our header in front of what ffmpeg writes, or rewrites the one that it writes: with the first
+ * sound, since until then the track may turn out to be undecodable.
+ */
 function createHeadWriter(
-  { header, head }: { readonly header?: Buffer; readonly head?: HeadPatch },
+  { header, head }: Pick<TranscodeForm, 'header' | 'head'>,
   append: (chunk: Buffer) => Promise<void>,
 ): HeadWriter {
-  // not before its first bytes: until then the track may turn out to be undecodable
-  let start = header ?? Buffer.alloc(0);
-  let hasOutput = false;
-  let isStarted = false;
+  let start = Buffer.alloc(0);
+  let hasSound = false;
   return {
+    get hasSound() {
+      return hasSound;
+    },
     async write(chunk) {
-      hasOutput = true;
-      if (isStarted) {
+      if (hasSound) {
         await append(chunk);
         return;
       }
       start = Buffer.concat([start, chunk]);
       const headBytes = head ? head.measure(start) : 0;
-      if (headBytes === undefined || start.length < headBytes) return;
-      isStarted = true;
-      if (head) await append(head.patch(start.subarray(0, headBytes)));
-      await append(start.subarray(headBytes));
+      if (headBytes === undefined || start.length <= headBytes) return;
+      hasSound = true;
+      const own = start.subarray(0, headBytes);
+      const sound = start.subarray(headBytes);
+      await append(Buffer.concat([header ?? Buffer.alloc(0), head?.patch?.(own) ?? own, sound]));
     },
-    async end() {
-      if (!hasOutput) throw undecodable();
-      if (!isStarted) await append(start);
+    end() {
+      if (!hasSound) throw undecodable();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import express from 'express';
 import {
   ConfigError,
@@ -51,7 +52,37 @@ describe('parseConfig()', () => {
       trustProxy: 0,
       hotCacheBytes: 64_000_000,
       fastLane: true,
+      workers: undefined,
+      ffmpegPath: undefined,
+      transcodeJobs: availableParallelism(),
+      cacheDir: './cache',
+      cacheMaxBytes: 2_000_000_000,
+      loudnessTargetLufs: -14,
     });
+  });
+
+  it.each<[string, string, Partial<Config>]>([
+    ['FFMPEG_PATH', '/opt/ffmpeg', { ffmpegPath: '/opt/ffmpeg' }],
+    ['TRANSCODE_JOBS', '3', { transcodeJobs: 3 }],
+    ['CACHE_DIR', '/var/cache/audio', { cacheDir: '/var/cache/audio' }],
+    ['CACHE_MAX_BYTES', '0', { cacheMaxBytes: 0 }],
+    ['LOUDNESS_TARGET_LUFS', '-23.5', { loudnessTargetLufs: -23.5 }],
+  ])('reads %s for what is made of tracks', (name, value, expected) => {
+    expect(parse({ [name]: value })).toMatchObject(expected);
+  });
+
+  it.each([
+    ['TRANSCODE_JOBS', '0'],
+    ['CACHE_MAX_BYTES', '2GB'],
+    ['LOUDNESS_TARGET_LUFS', '-4'],
+    ['LOUDNESS_TARGET_LUFS', '14'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining(`${name} must be`)]);
+  });
+
+  it('divides the conversions among the workers', () => {
+    expect(parse({ TRANSCODE_JOBS: '8', WORKERS: '4' }).transcodeJobs).toBe(2);
+    expect(parse({ TRANSCODE_JOBS: '2', WORKERS: '4' }).transcodeJobs).toBe(1);
   });
 
   it.each<[string, string, Partial<Config>]>([

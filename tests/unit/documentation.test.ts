@@ -20,6 +20,8 @@ const WITHOUT_DEFAULT = [
   'JWT_AUDIENCE',
   'LOG_FORMAT',
   'RATE_LIMIT_SEEK_MAX',
+  'FFMPEG_PATH',
+  'TRANSCODE_JOBS',
 ];
 
 describe('.env.example', () => {

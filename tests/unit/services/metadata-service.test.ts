@@ -58,6 +58,7 @@ describe('describe()', () => {
       ['trackNumber', 2],
       ['discNumber', null],
       ['duration', 10.123],
+      ['sampleCount', 446_444],
       ['bitrate', 128],
       ['format', 'mp3'],
       ['codec', 'mp3'],
@@ -90,6 +91,12 @@ describe('describe()', () => {
     const tags = { ...TAGS, audio, pictures: 1, pictureBytes: 900_000 };
     const { metadata } = await describeWith(() => Promise.resolve(tags));
     expect(metadata).toMatchObject({ bitrate: 80, hasArtwork: true });
+  });
+
+  it('counts no samples by an estimate', async () => {
+    const audio = { ...TAGS.audio, isDurationEstimate: true } as const;
+    const { metadata } = await describeWith(() => Promise.resolve({ ...TAGS, audio }));
+    expect(metadata).toMatchObject({ durationIsEstimate: true, sampleCount: null });
   });
 
   it('names what could not be read, and is final: the bytes will not change', async () => {
