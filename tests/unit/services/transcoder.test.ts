@@ -130,7 +130,7 @@ describe('createTranscoder()', () => {
   ])('takes a container without sound for no success: %s', async (format, output) => {
     const failure = produce({ output }, `format=${format}`);
     await expect(failure).rejects.toEqual(
-      new AppError('track_undecodable', 'There is no sound in this track that can be decoded'),
+      new AppError('track_undecodable', 'No sound could be decoded from the track'),
     );
   });
 });
