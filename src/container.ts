@@ -90,8 +90,6 @@ export async function createContainer(
   replacements: Replacements = {},
 ): Promise<Container> {
   const { clock = Date.now, peers } = replacements;
-  // programs take a tenth of a second to say what they are: beside opening Redis
-  const openingFfmpeg = openFfmpeg(config.ffmpegPath);
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();
   const memory = createChunkMemory();
@@ -105,7 +103,8 @@ export async function createContainer(
     redis,
     ttlSeconds: config.metadataCacheTtlSeconds,
   });
-  const media = await createMedia({ config, logger, metadata, ffmpeg: await openingFfmpeg });
+  const ffmpeg = openFfmpeg(config.ffmpegPath);
+  const media = await createMedia({ config, logger, metadata, ffmpeg });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
 
   return {

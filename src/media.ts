@@ -28,17 +28,14 @@ export interface MediaDeps {
   readonly config: Config;
   readonly logger: Logger;
   readonly metadata: MetadataService;
-  /** undefined where none is installed */
-  readonly ffmpeg: Ffmpeg | undefined;
+  /** undefined where none is installed; to find out takes longer than to listen */
+  readonly ffmpeg: Promise<Ffmpeg | undefined>;
 }
+
+type Derivations = Pick<Media, 'transcode' | 'hls' | 'artwork' | 'waveform' | 'loudness'>;
 
 /** Composition of all that makes something of a track; a part of `container.ts`. */
 export async function createMedia({ config, logger, metadata, ffmpeg }: MediaDeps): Promise<Media> {
-  if (!ffmpeg) {
-    logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
-      ffmpegPath: config.ffmpegPath ?? null,
-    });
-  }
   const complain = (error: unknown): void => {
     logger.warn('what is made of tracks cannot be kept', { error: describeError(error) });
   };
@@ -51,20 +48,38 @@ export async function createMedia({ config, logger, metadata, ffmpeg }: MediaDep
     slots: createJobSlots({ mostRunning: config.transcodeJobs }),
     onNotKept: complain,
   });
-  const deps = { ffmpeg, metadata, productions };
-  const loudness = createLoudness(deps);
+  const compose = (found: Ffmpeg | undefined): Derivations => {
+    if (!found) {
+      logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
+        ffmpegPath: config.ffmpegPath ?? null,
+      });
+    }
+    const deps = { ffmpeg: found, metadata, productions };
+    const loudness = createLoudness(deps);
+    return {
+      transcode: createTranscoder({ ...deps, loudness, targetLufs: config.loudnessTargetLufs }),
+      hls: createHlsPackager(deps),
+      artwork: createArtwork(deps),
+      waveform: createWaveform(deps),
+      loudness,
+    };
+  };
+  const derivations = ffmpeg.then(compose);
+  const later =
+    (kind: Exclude<keyof Derivations, 'transcode'>): Derive =>
+    async (...asked) =>
+      (await derivations)[kind](...asked);
   return {
     productions,
-    transcode: createTranscoder({
-      ffmpeg,
-      metadata,
-      loudness,
-      targetLufs: config.loudnessTargetLufs,
-    }),
-    hls: createHlsPackager(deps),
-    artwork: createArtwork(deps),
-    waveform: createWaveform(deps),
-    loudness,
+    async transcode(selected, request) {
+      // an original waits for no ffmpeg
+      if (request.query.size === 0) return { furtherFields: {} };
+      return (await derivations).transcode(selected, request);
+    },
+    hls: later('hls'),
+    artwork: later('artwork'),
+    waveform: later('waveform'),
+    loudness: later('loudness'),
     close: () => productions.close(),
   };
 }

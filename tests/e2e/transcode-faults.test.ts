@@ -36,12 +36,26 @@ afterEach(async () => {
 });
 afterAll(removeTempFolders);
 
-function start(
+async function start(
   env: Readonly<Record<string, string>> = {},
   cache = createTempFolder(),
 ): Promise<ServiceProcess> {
   const path = { PATH: process.env.PATH ?? '' };
-  return startService({ ...path, AUDIO_FILES_DIR: library, CACHE_DIR: cache, ...env });
+  const service = await startService({
+    ...path,
+    AUDIO_FILES_DIR: library,
+    CACHE_DIR: cache,
+    ...env,
+  });
+  await until(() => !isProbing(service.pid), 'it knows its ffmpeg');
+  return service;
+}
+
+/** Whether the service, or a worker of it, still asks ffmpeg what it can do. */
+function isProbing(pid: number): boolean {
+  return childrenOf(pid).some(
+    (child) => / -(?:version|encoders) $/.test(child.command) || isProbing(child.pid),
+  );
 }
 
 function get(service: ServiceProcess, path: string, subject?: string): Promise<Answer> {
@@ -335,6 +349,20 @@ describe('an ffmpeg that misbehaves', () => {
     expect(Number(answer.headers['content-length'])).toBe(clean.length);
     await delay(200);
     expect(readdirSync(runs)).toEqual([]);
+  });
+});
+
+describe('an ffmpeg that hangs when it is asked what it is', () => {
+  it('delays neither listening nor originals', async () => {
+    const path = join(createTempFolder(), 'ffmpeg');
+    writeFileSync(path, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
+    const service = await startService({ AUDIO_FILES_DIR: library, FFMPEG_PATH: path });
+    const startedAt = performance.now();
+    expect((await get(service, '/health')).status).toBe(200);
+    expect((await get(service, '/api/stream/song')).status).toBe(200);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    const answer = await get(service, SONG);
+    expect(parseJson(answer)).toMatchObject({ code: 'ffmpeg_unavailable' });
   });
 });
 
