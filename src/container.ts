@@ -90,7 +90,6 @@ export async function createContainer(
   replacements: Replacements = {},
 ): Promise<Container> {
   const { clock = Date.now, peers } = replacements;
-  // programs take a tenth of a second to say what they are: beside opening Redis
   const openingFfmpeg = openFfmpeg(config.ffmpegPath);
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();

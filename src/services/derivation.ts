@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { type UnboundedRepresentation } from '../streaming/response-plan';
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { type MetadataService } from './metadata-service';
@@ -53,18 +52,3 @@ export type Derive<Result = Derivation> = (
   selected: SelectedTrack,
   request: DerivationRequest,
 ) => Promise<Result>;
-
-/**
- * Names an output: the same name, the same bytes.
- *
- * @param kind tells outputs of one kind from others; letters
- * @param parts everything else that the bytes follow from, the version of what makes them included
- */
-export function derivationKey(
-  kind: string,
-  { id, entityTag }: SelectedTrack,
-  parts: readonly (string | number | boolean | null | undefined)[],
-): string {
-  const digest = hash('sha256', JSON.stringify([id, entityTag, ...parts]), 'base64url');
-  return `${kind}-${digest.slice(0, 32)}`;
-}

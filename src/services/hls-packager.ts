@@ -6,10 +6,11 @@ import { formatMasterPlaylist, formatMediaPlaylist, variantBitRates } from '../a
 import { planSegments, segmentOf, type Segment } from '../audio/hls/segment-plan';
 import { mp3SampleRate, resampledCount } from '../audio/sample-count';
 import { AppError } from '../errors';
-import { derivationKey, type Derivation, type Derive } from './derivation';
+import { type Derivation, type Derive } from './derivation';
 import { undecodable } from './ffmpeg-failures';
 import { encodeSegment, type PackagedSound } from './hls-segment';
 import { type MetadataService } from './metadata-service';
+import { nameOutput } from './output-name';
 import { describeSound, type SourceSound } from './source-sound';
 import { describeOriginal, type SelectedTrack } from './track-source';
 
@@ -45,7 +46,7 @@ export function createHlsPackager({ metadata, ffmpeg }: HlsPackagerDeps): Derive
 
   // without Redis the tags would be read for each segment: 0.4 s for an M4B of ten hours
   const hear = async (selected: SelectedTrack): Promise<SourceSound> => {
-    const key = derivationKey('sound', selected, []);
+    const key = nameOutput('sound', selected, []);
     const source = sounds.get(key) ?? (await describeSound(selected, metadata));
     if (!source) throw undecodable();
     sounds.set(key, source);
@@ -91,7 +92,7 @@ function packageTrack(ffmpeg: Ffmpeg, selected: SelectedTrack, source: SourceSou
       sampleRateHz,
       channels,
     }),
-    validator: derivationKey('v', selected, ['hls', SHAPE_VERSION, ffmpeg.version]),
+    validator: nameOutput('v', selected, ['hls', SHAPE_VERSION, ffmpeg.version]),
   };
 }
 
@@ -164,7 +165,7 @@ function describeInit(packaged: Package, bitRateBps: number): Derivation {
 function describeSegment(packaged: Package, bitRateBps: number, segment: Segment): Derivation {
   const { selected, validator } = packaged;
   const parts = ['segment', bitRateBps, segment.number, validator];
-  const key = derivationKey('hls', selected, parts);
+  const key = nameOutput('hls', selected, parts);
   const file = { mediaType: 'audio/mp4', name: `${segment.number}.m4s` };
   return {
     representation: { ...describe(packaged, key, file), cacheControl: IMMUTABLE },

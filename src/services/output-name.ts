@@ -11,7 +11,7 @@ import { type SelectedTrack } from './track-source';
 export function nameOutput(
   kind: string,
   { id, entityTag }: SelectedTrack,
-  causes: readonly (string | number)[],
+  causes: readonly (string | number | null | undefined)[],
 ): string {
   const digest = hash('sha256', JSON.stringify([id, entityTag, ...causes]), 'base64url');
   // 128 bits, as in redis-keys.ts

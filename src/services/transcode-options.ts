@@ -50,6 +50,8 @@ type Values = Readonly<Partial<Record<Name, string>>>;
 export function parseTranscodeOptions(
   query: URLSearchParams,
 ): TranscodeOptions | AutomaticOptions | undefined {
+  // without it nothing is ours: the query of an original has always been its reader's
+  if (!query.has('format')) return undefined;
   const values = readValues(query);
   const format = readChoice(values, 'format', ['original', 'auto', ...FORMATS]);
   if (format === undefined || format === 'original') {

@@ -1,9 +1,10 @@
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
-import { derivationKey, type Derivation, type Derive, type StoredOriginal } from './derivation';
+import { type Derivation, type Derive, type StoredOriginal } from './derivation';
 import { toAppError, undecodable } from './ffmpeg-failures';
 import { type LoudnessMeter } from './loudness-meter';
 import { type MetadataService } from './metadata-service';
+import { nameOutput } from './output-name';
 import { type Recipe } from './productions';
 import { describeSound, type SourceSound } from './source-sound';
 import { describeOriginal, formatInlineName, type SelectedTrack } from './track-source';
@@ -84,7 +85,7 @@ function derive(
     );
   }
   const { format, bitrateKbps, startSeconds, isLeveled, channels } = options;
-  const key = derivationKey('transcode', selected, [
+  const key = nameOutput('transcode', selected, [
     ...[SHAPE_VERSION, ffmpeg.version, format, bitrateKbps, startSeconds, channels],
     isLeveled ? targetLufs : null,
   ]);

@@ -36,12 +36,22 @@ afterEach(async () => {
 });
 afterAll(removeTempFolders);
 
-function start(
+async function start(
   env: Readonly<Record<string, string>> = {},
   cache = createTempFolder(),
 ): Promise<ServiceProcess> {
   const path = { PATH: process.env.PATH ?? '' };
-  return startService({ ...path, AUDIO_FILES_DIR: library, CACHE_DIR: cache, ...env });
+  const service = await startService({
+    ...path,
+    AUDIO_FILES_DIR: library,
+    CACHE_DIR: cache,
+    ...env,
+  });
+  // it listens before it knows its ffmpeg; twice, for two workers take connections by turns
+  for (let worker = 0; worker < 2; worker += 1) {
+    await send(service.port, SONG, { method: 'HEAD', headers });
+  }
+  return service;
 }
 
 function get(service: ServiceProcess, path: string, subject?: string): Promise<Answer> {
@@ -315,7 +325,7 @@ describe('an ffmpeg that misbehaves', () => {
     const service = await start({ FFMPEG_PATH: writeFakeFfmpeg(bin, body) }, cache);
     await expect(get(service, path)).rejects.toThrow();
     await until(() => countPrograms(service) === 0, 'it is gone');
-    expect(readdirSync(cache)).toEqual([]);
+    await until(() => readdirSync(cache).length === 0, 'its draft is gone');
   });
 
   it('costs a listener of the original nothing when there is none', async () => {
@@ -335,6 +345,20 @@ describe('an ffmpeg that misbehaves', () => {
     expect(Number(answer.headers['content-length'])).toBe(clean.length);
     await delay(200);
     expect(readdirSync(runs)).toEqual([]);
+  });
+});
+
+describe('an ffmpeg that hangs when it is asked what it is', () => {
+  it('delays neither listening nor originals', async () => {
+    const path = join(createTempFolder(), 'ffmpeg');
+    writeFileSync(path, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
+    const service = await startService({ AUDIO_FILES_DIR: library, FFMPEG_PATH: path });
+    const startedAt = performance.now();
+    expect((await get(service, '/health')).status).toBe(200);
+    expect((await get(service, '/api/stream/song')).status).toBe(200);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    const answer = await get(service, SONG);
+    expect(parseJson(answer)).toMatchObject({ code: 'ffmpeg_unavailable' });
   });
 });
 

@@ -225,7 +225,10 @@ describe('what is asked for', () => {
     ['format=mp3&channels=6', /^channels must be one of 1, 2$/],
     ['format=mp3&start=20', /^start must be before the end of the track$/],
     ['format=mp3&gain=album', /^gain must be one of track$/],
-    ['bitrate=128', /^bitrate needs format to be auto or one of mp3, aac, opus, flac, wav$/],
+    [
+      'format=original&bitrate=128',
+      /^bitrate needs format to be auto or one of mp3, aac, opus, flac, wav$/,
+    ],
     ...['mp3;-i /etc/passwd', '-y', 'mp3%00', 'mp3%20-f%20wav', 'MP3', ''].map(
       (format) => [`format=${encodeURI(format)}`, /^format must be one of /] as const,
     ),

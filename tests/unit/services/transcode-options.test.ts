@@ -47,7 +47,6 @@ describe('parseTranscodeOptions()', () => {
     ['format=mp3&start=1e3', 'start must be seconds, with at most three decimals'],
     ['format=mp3&start=1.2345', 'start must be seconds, with at most three decimals'],
     ['format=mp3&start=9999999', 'start must be seconds, with at most three decimals'],
-    ['start=1', 'start needs format to be auto or one of mp3, aac, opus, flac, wav'],
     [
       'format=original&channels=1',
       'channels needs format to be auto or one of mp3, aac, opus, flac, wav',
