@@ -90,7 +90,6 @@ export async function createContainer(
   replacements: Replacements = {},
 ): Promise<Container> {
   const { clock = Date.now, peers } = replacements;
-  const openingFfmpeg = openFfmpeg(config.ffmpegPath);
   const redis = replacements.redis ?? (await openRedis(config, logger));
   const tagReader = replacements.tagReader ?? createTagReader();
   const memory = createChunkMemory();
@@ -104,7 +103,7 @@ export async function createContainer(
     redis,
     ttlSeconds: config.metadataCacheTtlSeconds,
   });
-  const ffmpeg = await openingFfmpeg;
+  const ffmpeg = openFfmpeg(config.ffmpegPath);
   const media = await createMedia({ config, logger, metadata, tagReader, redis, ffmpeg });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
 

@@ -27,7 +27,7 @@ export interface Media {
   readonly artwork: Derive;
   readonly waveform: Derive;
   readonly loudness: Derive;
-  readonly meter: LoudnessMeter;
+  readonly meter: Omit<LoudnessMeter, 'recipe'>;
   /** Ends what is being made. */
   close(): Promise<void>;
 }
@@ -38,9 +38,14 @@ export interface MediaDeps {
   readonly metadata: MetadataService;
   readonly tagReader: Pick<TagReader, 'readPicture'>;
   readonly redis: RedisGateway;
-  /** undefined where none is installed */
-  readonly ffmpeg: Ffmpeg | undefined;
+  /** undefined where none is installed; to find out takes longer than to listen */
+  readonly ffmpeg: Promise<Ffmpeg | undefined>;
 }
+
+/** What can be told only when it is known whether there is an ffmpeg. */
+type Composed = Pick<Media, 'transcode' | 'hls' | 'waveform' | 'loudness'> & {
+  readonly meter: LoudnessMeter;
+};
 
 /** It takes one of the four threads that also read files, and a hostile picture 250 MB. */
 const MOST_PICTURES = 1;
@@ -51,11 +56,6 @@ const PICTURE_PATIENCE_MS = 20_000;
 /** Composition of all that makes something of a track; a part of `container.ts`. */
 export async function createMedia(deps: MediaDeps): Promise<Media> {
   const { config, logger, metadata, tagReader, redis, ffmpeg } = deps;
-  if (!ffmpeg) {
-    logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
-      ffmpegPath: config.ffmpegPath ?? null,
-    });
-  }
   const complain = (error: unknown): void => {
     logger.warn('what is made of tracks cannot be kept', { error: describeError(error) });
   };
@@ -78,21 +78,50 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     }),
     onNotKept: complain,
   });
+  const compose = (found: Ffmpeg | undefined): Composed => {
+    if (!found) {
+      logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
+        ffmpegPath: config.ffmpegPath ?? null,
+      });
+    }
+    const derivations = { ffmpeg: found, metadata, productions };
+    const ttlSeconds = config.metadataCacheTtlSeconds;
+    const meter = createLoudnessMeter({ ...derivations, redis, ttlSeconds });
+    const targetLufs = config.loudnessTargetLufs;
+    return {
+      transcode: createTranscoder({ ffmpeg: found, metadata, meter, targetLufs }),
+      hls: createHlsPackager(derivations),
+      waveform: createWaveform(derivations),
+      loudness: createLoudness({ ffmpeg: found, meter }),
+      meter,
+    };
+  };
+  let composed: Composed | undefined;
+  const composing = ffmpeg.then((found) => (composed = compose(found)));
+  const later =
+    (kind: 'hls' | 'waveform' | 'loudness'): Derive =>
+    async (...asked) =>
+      (await composing)[kind](...asked);
   const images = createImages();
   const pictures = createTrackPictures({ tagReader, images });
-  const derivations = { ffmpeg, metadata, productions };
-  const ttlSeconds = config.metadataCacheTtlSeconds;
-  const meter = createLoudnessMeter({ ...derivations, redis, ttlSeconds });
-  const targetLufs = config.loudnessTargetLufs;
   return {
     productions,
     pictureProductions,
-    transcode: createTranscoder({ ffmpeg, metadata, meter, targetLufs }),
-    hls: createHlsPackager(derivations),
+    async transcode(selected, request) {
+      // an original waits for no ffmpeg
+      if (!request.query.has('format')) return { furtherFields: {} };
+      return (await composing).transcode(selected, request);
+    },
+    hls: later('hls'),
     artwork: createArtwork({ pictures, images }),
-    waveform: createWaveform(derivations),
-    loudness: createLoudness({ ffmpeg, meter }),
-    meter,
+    waveform: later('waveform'),
+    loudness: later('loudness'),
+    meter: {
+      known: async (...asked) => (await composing).meter.known(...asked),
+      measure: async (...asked) => (await composing).meter.measure(...asked),
+      measureInPlace: async (...asked) => (await composing).meter.measureInPlace(...asked),
+      knownNow: (selected) => composed?.meter.knownNow(selected),
+    },
     async close() {
       await Promise.all([productions.close(), pictureProductions.close()]);
     },

@@ -317,11 +317,11 @@ describe('an ffmpeg that misbehaves', () => {
   });
 
   it.each([
-    ['of known length', SONG],
-    ['of unknown length', '/api/stream/song?format=flac'],
-  ])('cuts an answer %s when it dies half-way, and keeps nothing', async (_what, path) => {
+    ['of known length', SONG, ''],
+    ['of unknown length', '/api/stream/song?format=flac', "printf 'fLaC\\200\\000\\000\\042'; "],
+  ])('cuts an answer %s when it dies half-way, and keeps nothing', async (_what, path, head) => {
     const cache = createTempFolder();
-    const body = 'head -c 100000 /dev/zero; sleep 0.2; exit 1';
+    const body = `${head}head -c 100000 /dev/zero; sleep 0.2; exit 1`;
     const service = await start({ FFMPEG_PATH: writeFakeFfmpeg(bin, body) }, cache);
     await expect(get(service, path)).rejects.toThrow();
     await until(() => countPrograms(service) === 0, 'it is gone');
