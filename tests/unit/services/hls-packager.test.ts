@@ -18,7 +18,10 @@ function trackOf(entityTag: string): SelectedTrack {
 /** Counts how often a track is looked into. */
 function createMetadata(): { readonly metadata: MetadataService; readonly asked: string[] } {
   const asked: string[] = [];
-  const sound = { duration: 10, sampleRate: 44_100, channels: 2, lossless: true, bitrate: 900 };
+  const sound = {
+    ...{ duration: 10, sampleCount: 441_000, sampleRate: 44_100, channels: 2 },
+    ...{ lossless: true, bitsPerSample: 16, bitrate: 900 },
+  };
   const metadata = {
     describe({ entityTag }: SelectedTrack) {
       asked.push(entityTag);
