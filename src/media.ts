@@ -16,6 +16,7 @@ import { createTrackPictures } from './services/track-pictures';
 import { createTranscoder } from './services/transcoder';
 import { createWaveform } from './services/waveform';
 import { openDerivedFiles } from './storage/derived-files';
+import { type ChunkMemory } from './streaming/chunk-memory';
 
 /** What is made of tracks, on demand. */
 export interface Media {
@@ -38,6 +39,7 @@ export interface MediaDeps {
   readonly metadata: MetadataService;
   readonly tagReader: Pick<TagReader, 'readPicture'>;
   readonly redis: RedisGateway;
+  readonly memory: ChunkMemory;
   /** undefined where none is installed */
   readonly ffmpeg: Ffmpeg | undefined;
 }
@@ -50,7 +52,7 @@ const PICTURE_PATIENCE_MS = 20_000;
 
 /** Composition of all that makes something of a track; a part of `container.ts`. */
 export async function createMedia(deps: MediaDeps): Promise<Media> {
-  const { config, logger, metadata, tagReader, redis, ffmpeg } = deps;
+  const { config, logger, metadata, tagReader, redis, memory, ffmpeg } = deps;
   if (!ffmpeg) {
     logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
       ffmpegPath: config.ffmpegPath ?? null,
@@ -62,6 +64,7 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
   const files = await openDerivedFiles({
     folder: config.cacheDir,
     maxBytes: config.cacheMaxBytes,
+    memory,
     onTrouble: complain,
   });
   const productions = createProductions({
