@@ -104,7 +104,7 @@ export async function createContainer(
     ttlSeconds: config.metadataCacheTtlSeconds,
   });
   const ffmpeg = openFfmpeg(config.ffmpegPath);
-  const media = await createMedia({ config, logger, metadata, tagReader, redis, ffmpeg });
+  const media = await createMedia({ config, logger, metadata, tagReader, redis, memory, ffmpeg });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
 
   return {

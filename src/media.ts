@@ -16,6 +16,7 @@ import { createTrackPictures } from './services/track-pictures';
 import { createTranscoder } from './services/transcoder';
 import { createWaveform } from './services/waveform';
 import { openDerivedFiles } from './storage/derived-files';
+import { type ChunkMemory } from './streaming/chunk-memory';
 
 /** What is made of tracks, on demand. */
 export interface Media {
@@ -38,6 +39,7 @@ export interface MediaDeps {
   readonly metadata: MetadataService;
   readonly tagReader: Pick<TagReader, 'readPicture'>;
   readonly redis: RedisGateway;
+  readonly memory: ChunkMemory;
   /** undefined where none is installed; to find out takes longer than to listen */
   readonly ffmpeg: Promise<Ffmpeg | undefined>;
 }
@@ -55,13 +57,14 @@ const PICTURE_PATIENCE_MS = 20_000;
 
 /** Composition of all that makes something of a track; a part of `container.ts`. */
 export async function createMedia(deps: MediaDeps): Promise<Media> {
-  const { config, logger, metadata, tagReader, redis, ffmpeg } = deps;
+  const { config, logger, metadata, tagReader, redis, memory, ffmpeg } = deps;
   const complain = (error: unknown): void => {
     logger.warn('what is made of tracks cannot be kept', { error: describeError(error) });
   };
   const files = await openDerivedFiles({
     folder: config.cacheDir,
     maxBytes: config.cacheMaxBytes,
+    memory,
     onTrouble: complain,
   });
   const productions = createProductions({

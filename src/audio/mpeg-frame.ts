@@ -12,7 +12,7 @@ export interface Mp3Form {
 }
 
 /** MPEG-1 has the rates from 32 kHz on; MPEG-2 and "2.5" below have half as many samples per frame. */
-export function isMpeg1({ sampleRateHz }: Pick<Mp3Form, 'sampleRateHz'>): boolean {
+function isMpeg1({ sampleRateHz }: Pick<Mp3Form, 'sampleRateHz'>): boolean {
   return sampleRateHz >= 32_000;
 }
 

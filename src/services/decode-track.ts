@@ -8,9 +8,6 @@ export type Decoding = Pick<
   'durationSeconds' | 'filter' | 'outputOptions' | 'muxer' | 'logLevel'
 >;
 
-/** ffmpeg writes every few milliseconds of sound by themselves: five times as dear for us to read. */
-const LARGE_WRITES = ['-flush_packets', '0'];
-
 /**
  * Decodes a track from its beginning to its end.
  *
@@ -27,7 +24,6 @@ export async function decodeTrack(
 ): Promise<string> {
   const job = {
     ...decoding,
-    outputOptions: [...decoding.outputOptions, ...LARGE_WRITES],
     container: selected.format,
     trackDescriptor: requireDescriptor(selected),
   };

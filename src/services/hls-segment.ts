@@ -4,8 +4,7 @@ import { mediaSegment } from '../audio/hls/fragmented-mp4';
 import { mostSegmentBytes } from '../audio/hls/playlists';
 import { isSeekExact, segmentCommand } from '../audio/hls/segment-command';
 import { type Segment, type SegmentPlan } from '../audio/hls/segment-plan';
-import { AppError } from '../errors';
-import { toAppError, undecodable } from './ffmpeg-failures';
+import { requireDescriptor, toAppError, undecodable } from './ffmpeg-failures';
 import { type SourceSound } from './source-sound';
 import { type SelectedTrack } from './track-source';
 
@@ -57,10 +56,7 @@ async function encodeOnce(
   { bitRateBps, segment }: WantedSegment,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const { descriptor } = selected.track;
-  if (descriptor === undefined) {
-    throw new AppError('not_implemented', 'Tracks of this library cannot be converted');
-  }
+  const trackDescriptor = requireDescriptor(selected);
   const command = segmentCommand({
     sourceRateHz: source.sampleRateHz,
     sampleRateHz: plan.sampleRateHz,
@@ -76,7 +72,7 @@ async function encodeOnce(
     filter: command.audioFilter,
     outputOptions: command.outputOptions,
     muxer: 'adts',
-    trackDescriptor: descriptor,
+    trackDescriptor,
     durationSeconds: source.durationSeconds,
   } as const;
   try {

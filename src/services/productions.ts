@@ -114,41 +114,15 @@ export function createProductions(deps: ProductionsDeps): Productions {
   };
 }
 
-type ReadAt = OutputReader['read'];
-
-function streamOf(range: ByteRange, readAt: ReadAt, signal: AbortSignal = NEVER): Readable {
-  async function* chunks(): AsyncGenerator<Buffer> {
-    for (let position = range.firstPos; position <= range.lastPos;) {
-      signal.throwIfAborted();
-      const left = range.lastPos - position + 1;
-      const chunk = await readAt(position, Math.min(left, CHUNK_BYTES), signal);
-      if (chunk.length === 0) return;
-      yield chunk;
-      position += chunk.length;
-    }
-  }
-  return Readable.from(chunks(), { objectMode: false });
-}
-
 function openKept(file: DerivedFile, onTrouble: (error: unknown) => void): Product {
-  const reading = new Set<Promise<unknown>>();
-  const readAt: ReadAt = async (position, mostBytes) => {
-    const read = file.handle.read(Buffer.allocUnsafe(mostBytes), { position });
-    reading.add(read);
-    const { buffer, bytesRead } = await read.finally(() => reading.delete(read));
-    return buffer.subarray(0, bytesRead);
-  };
   return {
+    ...file,
     lengthBytes: file.sizeBytes,
     isWhole: true,
     until: () => Promise.resolve(),
     whenOver: Promise.resolve(),
-    read: (range, signal) => streamOf(range, readAt, signal),
     close() {
-      // a descriptor closed under a running read would be another file's by the time it is used
-      void Promise.allSettled(reading)
-        .then(() => file.close())
-        .catch(onTrouble);
+      file.close().catch(onTrouble);
     },
   };
 }
@@ -238,15 +212,28 @@ function startProduction(
           }
         },
         read(range, signal) {
-          const reader = output.openReader();
-          return streamOf(range, (...args) => reader.read(...args), signal).once('close', () => {
-            reader.close();
-          });
+          return follow(output.openReader(), range, signal);
         },
         close: leave,
       };
     },
   };
+}
+
+function follow(reader: OutputReader, range: ByteRange, signal: AbortSignal = NEVER): Readable {
+  async function* chunks(): AsyncGenerator<Buffer> {
+    for (let position = range.firstPos; position <= range.lastPos;) {
+      signal.throwIfAborted();
+      const left = range.lastPos - position + 1;
+      const chunk = await reader.read(position, Math.min(left, CHUNK_BYTES), signal);
+      if (chunk.length === 0) return;
+      yield chunk;
+      position += chunk.length;
+    }
+  }
+  return Readable.from(chunks(), { objectMode: false }).once('close', () => {
+    reader.close();
+  });
 }
 
 function ended(): AppError {

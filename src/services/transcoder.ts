@@ -1,7 +1,7 @@
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
 import { type Derivation, type Derive, type StoredOriginal } from './derivation';
-import { toAppError, undecodable } from './ffmpeg-failures';
+import { requireDescriptor, toAppError, undecodable } from './ffmpeg-failures';
 import { type LoudnessMeter } from './loudness-meter';
 import { type MetadataService } from './metadata-service';
 import { nameOutput } from './output-name';
@@ -27,8 +27,6 @@ export interface TranscoderDeps {
 
 /** Changes whenever the bytes of the same request would. */
 const SHAPE_VERSION = 1;
-/** ffmpeg writes each frame by itself, thousands in a second: to take them costs a third of encoding. */
-const LARGE_WRITES = ['-flush_packets', '0'];
 /** dBTP that no change of level may exceed */
 const TRUE_PEAK_LIMIT = -1;
 const SELECTED_FORMAT_FIELD = 'X-Selected-Format';
@@ -133,10 +131,7 @@ function createRecipe(
     key,
     ...(form.lengthBytes === undefined ? {} : { lengthBytes: form.lengthBytes }),
     async produce(append, signal) {
-      const { descriptor } = selected.track;
-      if (descriptor === undefined) {
-        throw new AppError('not_implemented', 'Tracks of this library cannot be converted');
-      }
+      const trackDescriptor = requireDescriptor(selected);
       const level = measureGain ? [`volume=${(await measureGain(signal)).toFixed(2)}dB`] : [];
       const writer = createHeadWriter(form, append);
       try {
@@ -146,8 +141,8 @@ function createRecipe(
             ...(startSeconds > 0 ? { seekOptions: ['-ss', String(startSeconds)] } : {}),
             filter: [...level, form.filter].join(','),
             muxer: form.muxer,
-            outputOptions: [...form.outputOptions, ...LARGE_WRITES],
-            trackDescriptor: descriptor,
+            outputOptions: form.outputOptions,
+            trackDescriptor,
             durationSeconds: source.durationSeconds,
           },
           writer.write,

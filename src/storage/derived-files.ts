@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { open, mkdir, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNativeError } from 'node:util/types';
+import { type ChunkMemory } from '../streaming/chunk-memory';
+import { createOpenedFile, type OpenedFile } from './opened-file';
 
 /** Something made of a track, whole, and open for reading. */
-export interface DerivedFile {
-  readonly handle: FileHandle;
+export interface DerivedFile extends OpenedFile {
   readonly sizeBytes: number;
-  /** Whoever found closes; safe to call twice. */
-  close(): Promise<void>;
 }
 
 /** Something that is being made; nobody finds it before it is whole. */
@@ -24,7 +23,11 @@ export interface DerivedDraft {
 
 /** What was made of tracks, kept on disk within a bound. A full or broken disk costs only that. */
 export interface DerivedFiles {
-  /** @param key letters, digits, `_` and `-` only */
+  /**
+   * Opens what is kept; the caller must close it.
+   *
+   * @param key letters, digits, `_` and `-` only
+   */
   find(key: string): Promise<DerivedFile | undefined>;
   /** @throws what the file system says */
   create(key: string): Promise<DerivedDraft>;
@@ -34,6 +37,8 @@ export interface DerivedFilesOptions {
   readonly folder: string;
   /** least recently used files go when there is more */
   readonly maxBytes: number;
+  /** that small ranges are read into */
+  readonly memory: ChunkMemory;
   /** told of failures to keep the bound or to open the folder; serving goes on */
   readonly onTrouble: (error: unknown) => void;
 }
@@ -56,7 +61,7 @@ const NOTE_ACCESS_AFTER_MS = 60_000;
 
 /** Opens the folder, and sweeps what a crash left in it. Several processes may share it. */
 export async function openDerivedFiles(options: DerivedFilesOptions): Promise<DerivedFiles> {
-  const { folder, maxBytes, onTrouble } = options;
+  const { folder, maxBytes, memory, onTrouble } = options;
   const inUse = new Map<string, number>();
   const pathOf = (name: string): string => join(folder, name);
   let writtenBytes = Infinity; // look once, at the first file
@@ -97,7 +102,8 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
         if (now - atimeMs > NOTE_ACCESS_AFTER_MS) {
           await handle.utimes(new Date(now), mtime).catch(() => undefined);
         }
-        return { handle, sizeBytes: size, close: onceOnly(() => handle.close().finally(release)) };
+        const closeFd = (): Promise<void> => handle.close().finally(release);
+        return { sizeBytes: size, ...createOpenedFile({ fd: handle.fd, memory, closeFd }) };
       } catch (error) {
         release();
         await handle.close();

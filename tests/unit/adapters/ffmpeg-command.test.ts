@@ -15,7 +15,8 @@ describe('formatArguments()', () => {
       ...['-ss', '12.5', '-f', 'mov', '-i', 'file:/dev/fd/3'],
       ...['-filter:a', 'volume=1.00dB,aresample=44100'],
       ...['-map', '0:a:0', '-vn', '-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
-      ...['-c:a', 'libmp3lame', '-b:a', '128k', '-f', 'mp3', 'pipe:1'],
+      ...['-c:a', 'libmp3lame', '-b:a', '128k', '-flush_packets', '0'],
+      ...['-f', 'mp3', 'pipe:1'],
     ]);
   });
 

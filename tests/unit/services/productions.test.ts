@@ -8,6 +8,7 @@ import {
   type Recipe,
 } from '../../../src/services/productions';
 import { openDerivedFiles, type DerivedFiles } from '../../../src/storage/derived-files';
+import { createChunkMemory } from '../../../src/streaming/chunk-memory';
 import { patternedBytes } from '../../support/patterned-bytes';
 import { createTempFolder, removeTempFolders } from '../../support/temp-folder';
 import { until } from '../../support/until';
@@ -87,6 +88,7 @@ async function open(files?: DerivedFiles): Promise<Made> {
     (await openDerivedFiles({
       folder: createTempFolder(),
       maxBytes: 1e9,
+      memory: createChunkMemory(),
       onTrouble: (error) => notKept.push(error),
     }));
   const productions = createProductions({
@@ -300,7 +302,7 @@ describe('createProductions()', () => {
     const folder = createTempFolder();
     const onTrouble = () => undefined;
     const { productions } = await open(
-      await openDerivedFiles({ folder, maxBytes: 1e9, onTrouble }),
+      await openDerivedFiles({ folder, maxBytes: 1e9, memory: createChunkMemory(), onTrouble }),
     );
     const kitchen = openKitchen();
     const product = await productions.open(kitchen.recipe, 'a');

@@ -9,7 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { openDerivedFiles, type DerivedFiles } from '../../../src/storage/derived-files';
+import { createChunkMemory } from '../../../src/streaming/chunk-memory';
+import { patternedBytes } from '../../support/patterned-bytes';
 import { createTempFolder, removeTempFolders } from '../../support/temp-folder';
 import { until } from '../../support/until';
 
@@ -20,7 +23,8 @@ function openFolder(
   maxBytes = 1e9,
   troubles: unknown[] = [],
 ): Promise<DerivedFiles> {
-  return openDerivedFiles({ folder, maxBytes, onTrouble: (error) => troubles.push(error) });
+  const memory = createChunkMemory();
+  return openDerivedFiles({ folder, maxBytes, memory, onTrouble: (error) => troubles.push(error) });
 }
 
 async function make(files: DerivedFiles, key: string, content: string | Buffer): Promise<void> {
@@ -33,10 +37,10 @@ async function make(files: DerivedFiles, key: string, content: string | Buffer):
 async function readKept(files: DerivedFiles, key: string): Promise<string | undefined> {
   const file = await files.find(key);
   if (!file) return undefined;
-  const { buffer } = await file.handle.read(Buffer.alloc(file.sizeBytes), { position: 0 });
+  const content = await buffer(file.read({ firstPos: 0, lastPos: file.sizeBytes - 1 }));
   await file.close();
   await file.close();
-  return buffer.toString();
+  return content.toString();
 }
 
 /** A number that no process has any more. */
@@ -51,8 +55,8 @@ describe('openDerivedFiles()', () => {
     const draft = await files.create('key');
     await draft.append(Buffer.from('some'));
     await draft.append(Buffer.from('thing'));
-    const { buffer } = await draft.handle.read(Buffer.alloc(9), { position: 0 });
-    expect(buffer.toString()).toBe('something');
+    const read = await draft.handle.read(Buffer.alloc(9), { position: 0 });
+    expect(read.buffer.toString()).toBe('something');
     expect(await files.find('key')).toBeUndefined();
     await draft.commit();
     expect(await readKept(files, 'key')).toBe('something');
@@ -177,9 +181,34 @@ describe('the bound of derived files', () => {
     await make(one, 'b', CONTENT);
     await make(one, 'c', CONTENT);
     await until(() => !names(folder).includes('a'), 'it is gone');
-    const { buffer, bytesRead } = await file!.handle.read(Buffer.alloc(100), { position: 0 });
-    expect([bytesRead, buffer.toString()]).toEqual([100, 'a'.repeat(100)]);
+    const content = await buffer(file!.read({ firstPos: 0, lastPos: 99 }));
+    expect(content.toString()).toBe('a'.repeat(100));
     await file!.close();
+  });
+
+  it('reads into the memory of its reader, or at once, and ends its reads when it is closed', async () => {
+    const files = await openFolder(createTempFolder());
+    const content = patternedBytes(300_000);
+    await make(files, 'a', content);
+    const file = (await files.find('a'))!;
+    const lent: Buffer[] = [];
+    const lend = (): Promise<Buffer> => Promise.resolve(lent[lent.push(Buffer.alloc(50_000)) - 1]!);
+    const range = { firstPos: 7, lastPos: 199_999 };
+    const read = await buffer(file.read(range, undefined, lend));
+    expect(read.equals(content.subarray(7, 200_000))).toBe(true);
+    expect(Buffer.concat(lent).subarray(0, read.length).equals(read)).toBe(true);
+
+    const end = await file.readAtOnce({ firstPos: 299_990, lastPos: 299_999 });
+    expect(Buffer.concat(end.pieces).equals(content.subarray(299_990))).toBe(true);
+    end.release();
+
+    const late = file.readAtOnce({ firstPos: 0, lastPos: 99_999 });
+    const stream = file.read({ firstPos: 0, lastPos: 299_999 });
+    await file.close();
+    expect(Buffer.concat((await late).pieces).equals(content.subarray(0, 100_000))).toBe(true);
+    expect(stream.destroyed).toBe(true);
+    expect(() => file.read(range)).toThrow('closed');
+    expect(() => file.readAtOnce(range)).toThrow('closed');
   });
 
   it('neither counts nor removes files that are not its own', async () => {
