@@ -30,6 +30,21 @@ export function resampledCount(samples: number, fromHz: number, toHz: number): n
   return (doubled - (doubled % (2 * fromHz))) / (2 * fromHz);
 }
 
+/**
+ * The filters after which the sound has this rate and these channels.
+ *
+ * By itself ffmpeg mixes six channels to two 7.5 dB louder where the samples are floating point, as
+ * most decoders and encoders of lossy sound have them, and clips: so every mix is scaled as it
+ * scales that of integers, where the loudest sound still fits.
+ *
+ * @param sampleRateHz undefined: that of the source
+ */
+export function mixFilter(channels: 1 | 2, sampleRateHz?: number): string {
+  const rate = sampleRateHz === undefined ? '' : `${sampleRateHz}:`;
+  const layout = channels === 1 ? 'mono' : 'stereo';
+  return `aresample=${rate}rematrix_maxval=1,aformat=channel_layouts=${layout}`;
+}
+
 /** What {@link forcedSamplesFilter} forces. */
 export interface ForcedForm {
   /** per channel, after resampling; 1 or more */
@@ -45,9 +60,8 @@ export interface ForcedForm {
  */
 export function forcedSamplesFilter({ samples, sampleRateHz, channels }: ForcedForm): string {
   return [
-    `aresample=${sampleRateHz}`,
     // before the count is forced: a conversion that ffmpeg adds by itself would come after it
-    `aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`,
+    mixFilter(channels, sampleRateHz),
     // from 0, or an Ogg would be longer by what WMA and WebM begin late
     'asetpts=N/SR/TB',
     `apad=whole_len=${samples}`,

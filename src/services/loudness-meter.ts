@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
+import { mixFilter } from '../audio/sample-count';
 import { parseLoudnessSummary } from '../audio/loudness-summary';
 import { type RedisGateway } from '../adapters/redis';
 import { decodeTrack } from './decode-track';
@@ -35,8 +36,12 @@ export interface LoudnessMeter {
    *   `not_implemented`; the signal's reason
    */
   measure(selected: SelectedTrack, subject: string, signal: AbortSignal): Promise<Loudness>;
-  /** The same for a job that has its place already, and would wait for itself. */
-  measureInPlace(selected: SelectedTrack, signal: AbortSignal): Promise<Loudness>;
+  /**
+   * The same for a job that has its place already, and would wait for itself.
+   *
+   * @param mix channels that the sound is mixed to first; what that measures is not kept
+   */
+  measureInPlace(selected: SelectedTrack, signal: AbortSignal, mix?: 1 | 2): Promise<Loudness>;
   /** Makes the answer about it; its key is the name of the answer. */
   recipe(selected: SelectedTrack): Recipe;
 }
@@ -54,6 +59,8 @@ const MOST_IN_MEMORY = 20_000;
 /** So late, at most, it is noticed that another process has measured. */
 const UNKNOWN_TTL_MS = 60_000;
 const LARGEST_VALUE_BYTES = 1_000;
+/** The lines about each moment go where `info` does not look; `quiet` is younger than 4.1. */
+const METER = 'ebur128=peak=true+sample:framelog=verbose';
 
 /**
  * Loudness by EBU R128, measured by ffmpeg's own meter and kept in memory, in Redis and, as the
@@ -117,8 +124,10 @@ export function createLoudnessMeter(deps: LoudnessMeterDeps): LoudnessMeter {
     known,
     knownNow,
     recipe,
-    measureInPlace: async (selected, signal) =>
-      (await known(selected)) ?? measureNow(selected, signal),
+    measureInPlace: async (selected, signal, mix) =>
+      mix === undefined
+        ? ((await known(selected)) ?? measureNow(selected, signal))
+        : runMeter(deps, selected, signal, mix),
     async measure(selected, subject, signal) {
       const before = await known(selected);
       if (before) return before;
@@ -198,12 +207,12 @@ async function runMeter(
   { ffmpeg, metadata }: DerivationDeps,
   selected: SelectedTrack,
   signal: AbortSignal,
+  mix?: 1 | 2,
 ): Promise<Loudness> {
   const description = await metadata.describe(selected);
   const decoding = {
     durationSeconds: description.metadata.duration,
-    // the lines about each moment go where `info` does not look; `quiet` is younger than 4.1
-    filter: 'ebur128=peak=true+sample:framelog=verbose',
+    filter: (mix === undefined ? '' : `${mixFilter(mix)},`) + METER,
     // sound that nobody hears shows that it works, and that there was any. Channels and rate are
     // left alone: they would be changed in front of the filter
     outputOptions: ['-nostats', '-c:a', 'pcm_u8'],

@@ -7,6 +7,7 @@ import { mp3BitRates } from '../audio/mpeg-frame';
 import { OGG_OPUS_HEADER_BYTES, OPUS_SAMPLE_RATE_HZ, planOggOpus } from '../audio/ogg-opus-layout';
 import {
   forcedSamplesFilter,
+  mixFilter,
   mp3SampleRate,
   resampledCount,
   type Mp3SampleRateHz,
@@ -74,6 +75,14 @@ export function resolveForm(options: TranscodeOptions, source: SourceSound): Tra
   return FORMS[format]({ ...options, source });
 }
 
+/** How many channels a transcode has. */
+export function playedChannels(
+  { channels }: Pick<TranscodeOptions, 'channels'>,
+  source: SourceSound,
+): 1 | 2 {
+  return channels ?? (source.channels === 1 ? 1 : 2);
+}
+
 interface OutputForm {
   readonly sampleRateHz: number;
   readonly channels: 1 | 2;
@@ -81,11 +90,12 @@ interface OutputForm {
   readonly samples: number | undefined;
 }
 
-function outputForm({ source, startSeconds, channels }: Wanted, sampleRateHz: number): OutputForm {
+function outputForm(wanted: Wanted, sampleRateHz: number): OutputForm {
+  const { source, startSeconds } = wanted;
   const skipped = Math.round(startSeconds * source.sampleRateHz);
   return {
     sampleRateHz,
-    channels: channels ?? (source.channels === 1 ? 1 : 2),
+    channels: playedChannels(wanted, source),
     samples:
       source.samples === null
         ? undefined
@@ -95,8 +105,7 @@ function outputForm({ source, startSeconds, channels }: Wanted, sampleRateHz: nu
 
 function filterTo({ samples, sampleRateHz, channels }: OutputForm): string {
   if (samples !== undefined) return forcedSamplesFilter({ samples, sampleRateHz, channels });
-  const layout = channels === 1 ? 'mono' : 'stereo';
-  return `aresample=${sampleRateHz},aformat=channel_layouts=${layout},asetpts=N/SR/TB`;
+  return `${mixFilter(channels, sampleRateHz)},asetpts=N/SR/TB`;
 }
 
 /** @throws TypeError for formats that have none */

@@ -8,7 +8,7 @@ import { nameOutput } from './output-name';
 import { type Recipe } from './productions';
 import { describeSound, type SourceSound } from './source-sound';
 import { describeOriginal, formatInlineName, type SelectedTrack } from './track-source';
-import { resolveForm, type TranscodeForm } from './transcode-form';
+import { playedChannels, resolveForm, type TranscodeForm } from './transcode-form';
 import {
   chooseWithin,
   parseTranscodeOptions,
@@ -88,7 +88,10 @@ function derive(
     isLeveled ? targetLufs : null,
   ]);
   const measureGain = async (signal: AbortSignal): Promise<number> => {
-    const { integratedLufs, truePeakDbtp } = await meter.measureInPlace(selected, signal);
+    const played = playedChannels(options, source);
+    // a mix has a loudness of its own
+    const mix = played < source.channels ? played : undefined;
+    const { integratedLufs, truePeakDbtp } = await meter.measureInPlace(selected, signal, mix);
     if (integratedLufs === null || truePeakDbtp === null) return 0;
     return Math.min(targetLufs - integratedLufs, TRUE_PEAK_LIMIT - truePeakDbtp);
   };

@@ -1,3 +1,4 @@
+import { mixFilter } from '../sample-count';
 import { FRAME_SAMPLES, type Segment } from './segment-plan';
 
 /**
@@ -77,11 +78,9 @@ export function segmentCommand(job: SegmentJob): SegmentCommand {
   const endFrame = segment.firstFrame + segment.frameCount + LEAD_OUT_FRAMES;
   const samples = (endFrame - startFrame) * FRAME_SAMPLES;
   const { inputOptions, trim } = seekOptions(job, sourceSample);
-  const layout = channels === 1 ? 'mono' : 'stereo';
   const filters = [
     trim,
-    `aresample=${sampleRateHz}`,
-    `aformat=sample_rates=${sampleRateHz}:channel_layouts=${layout}`,
+    mixFilter(channels, sampleRateHz),
     `atrim=start_sample=${dropSamples}:end_sample=${dropSamples + samples}`,
     `apad=whole_len=${samples}`,
   ];

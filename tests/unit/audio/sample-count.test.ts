@@ -49,8 +49,8 @@ describe('resampledCount()', () => {
 describe('forcedSamplesFilter()', () => {
   it('resamples and mixes before it pads and cuts', () => {
     expect(forcedSamplesFilter({ samples: 12_345, sampleRateHz: 48_000, channels: 2 })).toBe(
-      'aresample=48000,aformat=channel_layouts=stereo,asetpts=N/SR/TB,apad=whole_len=12345,' +
-        'aselect=not(isnan(pts)),atrim=end_sample=12345',
+      'aresample=48000:rematrix_maxval=1,aformat=channel_layouts=stereo,asetpts=N/SR/TB,' +
+        'apad=whole_len=12345,aselect=not(isnan(pts)),atrim=end_sample=12345',
     );
   });
 });

@@ -43,9 +43,10 @@ function createWith({ loudness, sound, encoders = ALL, output = Buffer.alloc(100
   const service: MetadataService = {
     describe: () => Promise.resolve({ metadata, isFinal: true }),
   };
-  const meter = {
-    measureInPlace: () => Promise.resolve(loudness ?? { integratedLufs: null, truePeakDbtp: null }),
-  } as unknown as LoudnessMeter;
+  const measureInPlace = jest
+    .fn<Promise<unknown>, Parameters<LoudnessMeter['measureInPlace']>>()
+    .mockResolvedValue(loudness ?? { integratedLufs: null, truePeakDbtp: null });
+  const meter = { measureInPlace } as unknown as LoudnessMeter;
   const transcode = createTranscoder({
     ffmpeg,
     metadata: service,
@@ -54,7 +55,7 @@ function createWith({ loudness, sound, encoders = ALL, output = Buffer.alloc(100
   });
   const derive = (query: string) =>
     transcode(selected, { query: new URLSearchParams(query), params: {}, accept: undefined });
-  return { derive, jobs };
+  return { derive, jobs, measureInPlace };
 }
 
 async function produce(setting: Setting, query: string): Promise<FfmpegCommand> {
@@ -75,6 +76,19 @@ describe('createTranscoder() with gain=track', () => {
     const loudness = { integratedLufs, truePeakDbtp };
     const { filter } = await produce({ loudness }, 'format=mp3&gain=track');
     expect(filter).toMatch(new RegExp(`^volume=${change.replace('.', '\\.')},aresample=`));
+  });
+
+  it.each([
+    [6, 'format=mp3', 2],
+    [6, 'format=mp3&channels=1', 1],
+    [2, 'format=mp3&channels=1', 1],
+    [2, 'format=mp3', undefined],
+    [1, 'format=mp3&channels=2', undefined],
+  ] as const)('measures of %i channels, for %s, a mix to %j', async (channels, query, mix) => {
+    const { derive, measureInPlace } = createWith({ sound: { channels } });
+    const { content } = (await derive(`${query}&gain=track`)) as Derivation;
+    await (content as Recipe).produce(() => Promise.resolve(), NEVER);
+    expect(measureInPlace).toHaveBeenCalledWith(selected, NEVER, mix);
   });
 
   it('is another output than without', async () => {

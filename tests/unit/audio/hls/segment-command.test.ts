@@ -26,7 +26,7 @@ describe('segmentCommand()', () => {
     expect(segmentCommand(jobOf(0))).toEqual({
       inputOptions: [],
       audioFilter:
-        'atrim=start_pts=0,aresample=44100,aformat=sample_rates=44100:channel_layouts=stereo,' +
+        'atrim=start_pts=0,aresample=44100:rematrix_maxval=1,aformat=channel_layouts=stereo,' +
         // 259 frames and two more
         'atrim=start_sample=0:end_sample=267264,apad=whole_len=267264',
       outputOptions: ['-c:a', 'aac', '-profile:a', 'aac_low', '-b:a', '128000'].concat([
@@ -44,8 +44,8 @@ describe('segmentCommand()', () => {
     const command = segmentCommand(jobOf(10, { channels: 1 }));
     expect(command.inputOptions).toEqual(['-noaccurate_seek', '-ss', '58']);
     expect(command.audioFilter).toBe(
-      `atrim=start_pts=${2_610_176 - 58 * 44_100},aresample=44100,` +
-        'aformat=sample_rates=44100:channel_layouts=mono,' +
+      `atrim=start_pts=${2_610_176 - 58 * 44_100},aresample=44100:rematrix_maxval=1,` +
+        'aformat=channel_layouts=mono,' +
         'atrim=start_sample=0:end_sample=299008,apad=whole_len=299008',
     );
     expect(command.skipFrames).toBe(32);
