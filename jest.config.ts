@@ -20,6 +20,8 @@ const config: Config = {
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   testTimeout: 20_000,
+  // Jest would leave a core idle; most suites wait for programs of their own
+  maxWorkers: '100%',
   moduleNameMapper: {
     // these export only under the conditions "import" and "module-sync"
     '^music-metadata$': '<rootDir>/node_modules/music-metadata/lib/index.js',
