@@ -73,7 +73,10 @@ export function createSelectTrack({
       // POST makes what a GET would, whatever the client has of it: a 304 would cost it no quota
       const fields = req.method === 'POST' ? {} : readRequestFields(req.rawHeaders);
       const request = { method, fields, now: now(), createBoundary } as const;
-      const wanted = await derive?.(selected, readDerivationRequest(req));
+      const deriving = derive?.(selected, readDerivationRequest(req));
+      // a client who leaves meanwhile must not close the track under whoever reads it
+      if (deriving) work = deriving;
+      const wanted = await deriving;
       const derivation = wanted && 'content' in wanted ? wanted : undefined;
       const plan = derivation
         ? planDerived(request, derivation)
