@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type Images, type ImageType } from '../adapters/images';
 import { AppError } from '../errors';
+import { IMMUTABLE } from '../streaming/response-plan';
 import { type ArtworkOptions, parseArtworkOptions } from './artwork-options';
 import { type Derive } from './derivation';
+import { nameOutput } from './output-name';
 import { type Recipe } from './productions';
 import { type TrackPicture, type TrackPictures } from './track-pictures';
 
@@ -10,8 +11,6 @@ export interface ArtworkDeps {
   readonly pictures: TrackPictures;
   readonly images: Pick<Images, 'version' | 'assertShown' | 'render'>;
 }
-
-const IMMUTABLE = 'private, max-age=31536000, immutable';
 
 const EXTENSIONS: Readonly<Record<ImageType, string>> = {
   jpeg: 'jpg',
@@ -75,9 +74,8 @@ function chooseRendition(
 }
 
 function createRecipe(id: string, picture: TrackPicture, { name, make }: Rendition): Recipe {
-  const source = createHash('sha256').update(`${picture.validator} ${id}`).digest('base64url');
   return {
-    key: `artwork-${source}-${name}`,
+    key: nameOutput('artwork', { id, entityTag: picture.validator }, [name]),
     async produce(append, signal) {
       const bytes = await picture.read();
       signal.throwIfAborted();

@@ -2,14 +2,14 @@ import { type Ffmpeg, type FfmpegJob } from '../adapters/ffmpeg';
 import { requireDescriptor, requireFfmpeg, toAppError, undecodable } from './ffmpeg-failures';
 import { type SelectedTrack } from './track-source';
 
-/** What the sound of a whole track is wanted as. */
+/** What of the sound of a track is wanted, and as what. */
 export type Decoding = Pick<
   FfmpegJob,
-  'durationSeconds' | 'filter' | 'outputOptions' | 'muxer' | 'logLevel'
+  'durationSeconds' | 'filter' | 'outputOptions' | 'muxer' | 'logLevel' | 'seekOptions'
 >;
 
 /**
- * Decodes a track from its beginning to its end.
+ * Turns the sound of a track into another form: all of it, unless options say where to begin or end.
  *
  * @param onSound takes the sound in its order
  * @returns the end of what ffmpeg said

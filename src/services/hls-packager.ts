@@ -6,6 +6,7 @@ import { formatMasterPlaylist, formatMediaPlaylist, variantBitRates } from '../a
 import { planSegments, segmentOf, type Segment } from '../audio/hls/segment-plan';
 import { mp3SampleRate, resampledCount } from '../audio/sample-count';
 import { AppError } from '../errors';
+import { IMMUTABLE } from '../streaming/response-plan';
 import { type Derivation, type Derive } from './derivation';
 import { undecodable } from './ffmpeg-failures';
 import { encodeSegment, type PackagedSound } from './hls-segment';
@@ -30,7 +31,6 @@ interface Package extends PackagedSound {
 /** Changes whenever the bytes of a segment would. */
 const SHAPE_VERSION = 1;
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
-const IMMUTABLE = 'private, max-age=31536000, immutable';
 /** A week; a track that claims more is mistaken, and its list would fill the memory. */
 const MOST_SEGMENTS = 100_000;
 

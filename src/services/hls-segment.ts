@@ -4,7 +4,7 @@ import { mediaSegment } from '../audio/hls/fragmented-mp4';
 import { mostSegmentBytes } from '../audio/hls/playlists';
 import { isSeekExact, segmentCommand } from '../audio/hls/segment-command';
 import { type Segment, type SegmentPlan } from '../audio/hls/segment-plan';
-import { requireDescriptor, toAppError, undecodable } from './ffmpeg-failures';
+import { decodeTrack } from './decode-track';
 import { type SourceSound } from './source-sound';
 import { type SelectedTrack } from './track-source';
 
@@ -56,7 +56,6 @@ async function encodeOnce(
   { bitRateBps, segment }: WantedSegment,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const trackDescriptor = requireDescriptor(selected);
   const command = segmentCommand({
     sourceRateHz: source.sampleRateHz,
     sampleRateHz: plan.sampleRateHz,
@@ -66,21 +65,14 @@ async function encodeOnce(
     segment,
   });
   const chunks: Buffer[] = [];
-  const job = {
-    container: selected.format,
+  const decoding = {
     seekOptions: command.inputOptions,
     filter: command.audioFilter,
     outputOptions: command.outputOptions,
     muxer: 'adts',
-    trackDescriptor,
     durationSeconds: source.durationSeconds,
-  } as const;
-  try {
-    await ffmpeg.run(job, (chunk) => void chunks.push(chunk), signal);
-  } catch (error) {
-    throw toAppError(error);
-  }
-  if (chunks.length === 0) throw undecodable();
+  };
+  await decodeTrack(ffmpeg, selected, decoding, (chunk) => void chunks.push(chunk), signal);
   const { frames } = splitAdtsFrames(Buffer.concat(chunks));
   const { skipFrames } = command;
   return mediaSegment(plan, segment, frames.slice(skipFrames, skipFrames + segment.frameCount));

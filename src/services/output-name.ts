@@ -10,7 +10,7 @@ import { type SelectedTrack } from './track-source';
  */
 export function nameOutput(
   kind: string,
-  { id, entityTag }: SelectedTrack,
+  { id, entityTag }: Pick<SelectedTrack, 'id' | 'entityTag'>,
   causes: readonly (string | number | null | undefined)[],
 ): string {
   const digest = hash('sha256', JSON.stringify([id, entityTag, ...causes]), 'base64url');

@@ -39,6 +39,8 @@ export interface PreparedRepresentation {
 
 /** Stored only by the listener's own client, and checked with us before each use. */
 const CACHE_CONTROL = 'private, no-cache';
+/** For addresses that name the state of what they lead to. */
+export const IMMUTABLE = 'private, max-age=31536000, immutable';
 
 /**
  * Decides status, fields and bytes of a GET or HEAD: the preconditions in their order, then the
