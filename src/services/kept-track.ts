@@ -1,6 +1,6 @@
 import { type OpenedTrack } from '../storage/track-store';
 import { lengthOf, type ByteRange } from '../streaming/byte-range';
-import { type BytesInMemory } from '../streaming/representation';
+import { type BytesInMemory, type ReadInto } from '../streaming/representation';
 import { prepareRepresentation, type PreparedRepresentation } from '../streaming/response-plan';
 import { type HotBlocks, type ReadRange, type TrackBlocks } from './hot-blocks';
 import { describeOriginal, type SelectedTrack } from './track-source';
@@ -95,21 +95,43 @@ export class LentTrack implements OpenedTrack {
     };
   }
 
-  read(...args: Parameters<OpenedTrack['read']>): ReturnType<OpenedTrack['read']> {
-    const [range] = args;
-    this.entry.blocks?.note(range);
-    return this.entry.selected.track.read(...args);
+  read(...[range, signal, into]: Parameters<OpenedTrack['read']>): ReturnType<OpenedTrack['read']> {
+    const { blocks, selected } = this.entry;
+    blocks?.note(range);
+    const noteAndRead: ReadInto | undefined =
+      into &&
+      (async (firstPos) => {
+        const buffer = await into(firstPos);
+        // clients that take what they are given: many of them will be back for the same
+        if (buffer.length > LONG_BYTES) {
+          blocks?.note({
+            firstPos,
+            lastPos: Math.min(firstPos + buffer.length - 1, range.lastPos),
+          });
+        }
+        return buffer;
+      });
+    return selected.track.read(range, signal, noteAndRead);
   }
 
   readNow(range: ByteRange): BytesInMemory | undefined {
     const isLong = lengthOf(range) > LONG_BYTES;
     if (isLong && this.longAnswers.out >= MAX_LONG_OUT) return undefined;
     const bytes = this.entry.blocks?.readNow(range);
-    if (bytes && isLong) {
-      this.longAnswers.out += 1;
-      this.longOut += 1;
-    }
-    return bytes;
+    if (!bytes || !isLong) return bytes;
+    this.countLong(1);
+    return {
+      pieces: bytes.pieces,
+      release: () => {
+        // closing may have been first: then they are counted no longer
+        if (!this.isReturned) this.countLong(-1);
+      },
+    };
+  }
+
+  private countLong(change: 1 | -1): void {
+    this.longOut += change;
+    this.longAnswers.out += change;
   }
 
   async close(): Promise<void> {

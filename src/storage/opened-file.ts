@@ -42,10 +42,17 @@ export function createOpenedFile({ fd, memory, closeFd }: OpenedFileOptions): Op
         fs: { open, read: into ? createReadInto(into, lastPos) : read, close: keepOpen },
         start: firstPos,
         end: lastPos,
-        ...(signal ? { signal } : {}),
       });
+      const abort = (): void => {
+        stream.destroy(signal?.reason as Error);
+      };
       reading.add(stream);
-      stream.once('close', () => reading.delete(stream));
+      stream.once('close', () => {
+        reading.delete(stream);
+        signal?.removeEventListener('abort', abort);
+      });
+      if (signal?.aborted) abort();
+      else signal?.addEventListener('abort', abort, { once: true });
       return stream;
     },
 
@@ -75,7 +82,7 @@ function createReadInto(into: ReadInto, lastPos: number) {
     position: number,
     done: ReadDone,
   ): void => {
-    into().then(
+    into(position).then(
       (buffer) => {
         const length = Math.min(buffer.length, lastPos - position + 1);
         read(fd, buffer, 0, length, position, (error, bytesRead) => {

@@ -27,8 +27,10 @@ export interface BytesInMemory {
 /**
  * Memory for the next chunk, when the reader may go on; a source that has memory of its own need not
  * ask. The reader must not be ahead by more than it is given.
+ *
+ * @param position of the chunk in the representation
  */
-export type ReadInto = () => Promise<Buffer>;
+export type ReadInto = (position: number) => Promise<Buffer>;
 
 /** Where the bytes come from; fewer than asked for means that they are gone. */
 export interface ByteSource {

@@ -1,7 +1,6 @@
 import { type ServerResponse } from 'node:http';
-import { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { lengthOf } from './byte-range';
+import { Readable } from 'node:stream';
+import { lengthOf, type ByteRange } from './byte-range';
 import { type ChunkLoan } from './chunk-loan';
 import { type ChunkMemory } from './chunk-memory';
 import { type ByteSource, type BytesInMemory } from './representation';
@@ -29,6 +28,8 @@ export interface SendOptions {
 
 /** What is read in one piece; so much memory a client can hold that does not take it. */
 const ONE_READ_BYTES = 131_072;
+/** What is in memory goes out in pieces of this: so much of it a client can hold that does not take it. */
+const ONE_PIECE_BYTES = 262_144;
 
 /**
  * Carries out a plan. Backpressure holds: no more than one slice of the source waits in memory.
@@ -78,7 +79,7 @@ async function sendSegments(
     onFirstByte?.();
   };
   let isSocketLost = false;
-  const forward = (chunk: Buffer, done: (error?: Error | null) => void): void => {
+  const forward = (chunk: Uint8Array, done: (error?: Error | null) => void): void => {
     begin();
     res.write(chunk, (error) => {
       loan?.taken(chunk);
@@ -168,32 +169,107 @@ function writeHead(
 
 interface Sending {
   readonly source: ByteSource;
-  readonly forward: (chunk: Buffer, done: (error?: Error | null) => void) => void;
+  readonly forward: (chunk: Uint8Array, done: (error?: Error | null) => void) => void;
   readonly signal: AbortSignal;
   readonly loan: ChunkLoan | undefined;
 }
 
 /** @returns bytes that the socket has taken over */
-async function sendSegment(
-  segment: Segment,
-  { source, forward, signal, loan }: Sending,
+async function sendSegment(segment: Segment, sending: Sending): Promise<number> {
+  if (segment.kind === 'text') return stream(Readable.from([Buffer.from(segment.text)]), sending);
+  const { source, signal, loan } = sending;
+  const { firstPos, lastPos } = segment.range;
+  const knownBytes = await sendKnown(segment.range, sending);
+  const rest = { firstPos: firstPos + knownBytes, lastPos };
+  if (rest.firstPos > lastPos) return knownBytes;
+  const bytes = source.read(rest, signal, loan && (() => loan.next()));
+  return knownBytes + (await stream(bytes, sending));
+}
+
+/** The beginning, as far as it is in memory; one piece after the other, as the client takes them. */
+async function sendKnown(
+  { firstPos, lastPos }: ByteRange,
+  { source, forward, signal }: Sending,
 ): Promise<number> {
-  let sentBytes = 0;
-  const sink = new Writable({
-    highWaterMark: 1, // the source reads ahead, nothing else does
-    write(chunk: Buffer, _encoding, done) {
-      forward(chunk, (error) => {
-        if (!error) sentBytes += chunk.length;
-        done(error);
-      });
-    },
+  let position = firstPos;
+  while (position <= lastPos) {
+    const end = Math.min(position + ONE_PIECE_BYTES - 1, lastPos);
+    const known = source.readNow?.({ firstPos: position, lastPos: end });
+    if (!known) break;
+    for (const piece of known.pieces) {
+      await takenOver(piece, forward, signal);
+      position += piece.length;
+    }
+    known.release();
+  }
+  return position - firstPos;
+}
+
+/** Rejects when the write fails or the client leaves: a response without a socket says neither. */
+function takenOver(
+  piece: Uint8Array,
+  forward: Sending['forward'],
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      reject(new Error('the client left'));
+    };
+    if (signal.aborted) {
+      leave();
+      return;
+    }
+    signal.addEventListener('abort', leave, { once: true });
+    forward(piece, (error) => {
+      signal.removeEventListener('abort', leave);
+      if (error) reject(error);
+      else resolve();
+    });
   });
-  const bytes =
-    segment.kind === 'slice'
-      ? source.read(segment.range, signal, loan && (() => loan.next()))
-      : Readable.from([Buffer.from(segment.text)]);
-  await pipeline(bytes, sink, { signal });
-  return sentBytes;
+}
+
+/**
+ * One chunk at a time: the next is read when the socket has taken over the last. By hand: there are
+ * thousands of these at once, and `pipeline` with a sink takes 8 kB for each.
+ */
+function stream(bytes: Readable, { forward, signal }: Sending): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let sentBytes = 0;
+    let isTaking = false;
+    let isRead = false;
+    const end = (error?: unknown): void => {
+      signal.removeEventListener('abort', leave);
+      bytes.destroy();
+      if (error === undefined) resolve(sentBytes);
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
+      else reject(error);
+    };
+    const leave = (): void => {
+      end(signal.reason);
+    };
+    bytes.on('data', (chunk: Uint8Array) => {
+      bytes.pause();
+      isTaking = true;
+      forward(chunk, (error) => {
+        isTaking = false;
+        if (!error) sentBytes += chunk.length;
+        if (error || isRead) end(error ?? undefined);
+        else bytes.resume();
+      });
+    });
+    // it can come when the last chunk is on its way
+    bytes.once('end', () => {
+      isRead = true;
+      if (!isTaking) end();
+    });
+    // also after the end: the error of a stream that nobody listens to would end the process
+    bytes.on('error', end);
+    bytes.once('close', () => {
+      if (!isRead) end(new Error('the stream was closed'));
+    });
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+  });
 }
 
 function segmentLength(segment: Segment): number {

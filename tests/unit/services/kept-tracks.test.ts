@@ -4,6 +4,7 @@ import { createHotBlocks, type HotBlocks } from '../../../src/services/hot-block
 import { createKeptTracks, type KeptTracks } from '../../../src/services/kept-tracks';
 import { type SelectedTrack, type TrackSource } from '../../../src/services/track-source';
 import { type OpenedTrack } from '../../../src/storage/track-store';
+import { type ReadInto } from '../../../src/streaming/representation';
 import { patternedBytes } from '../../support/patterned-bytes';
 
 const CROWD = 3;
@@ -26,6 +27,8 @@ class FakeSource implements TrackSource {
   /** thrown by the next ones to open */
   readonly failures: Error[] = [];
   onLook: () => Promise<void> = () => Promise.resolve();
+  /** what the last stream was to read into */
+  into: ReadInto | undefined;
 
   select(id: string): Promise<SelectedTrack> {
     const failure = this.failures.shift();
@@ -39,8 +42,9 @@ class FakeSource implements TrackSource {
       extension: 'mp3',
       sizeBytes: SIZE,
       mtimeNs: BigInt(revision),
-      read: () => {
+      read: (_range, _signal, into) => {
         if (!isOpen) throw new Error('the track is closed');
+        this.into = into;
         return Readable.from([Buffer.alloc(1)]);
       },
       close: () => {
@@ -222,6 +226,25 @@ describe('createKeptTracks()', () => {
     source.revision = 2;
     time += MAX_UNSEEN_MS;
     expect(await read(await kept.select('song'))).toEqual(patternedBytes(10, 12));
+  });
+
+  it.each([
+    ['large chunks', 262_144, true],
+    ['small chunks', 32_768, false],
+  ])('keeps what several stream in %s', async (_name, chunkBytes, isKept) => {
+    kept = create(createHotBlocks({ maxBytes: 1_000_000, now: () => time }));
+    await gather();
+    const { track } = await kept.select('song');
+    const range = { firstPos: 0, lastPos: SIZE - 1 };
+    for (let listener = 0; listener < 3; listener += 1) {
+      track.read({ firstPos: 0, lastPos: 5_000_000 }, undefined, () =>
+        Promise.resolve(Buffer.alloc(chunkBytes)),
+      );
+      expect(await source.into?.(0)).toHaveLength(chunkBytes);
+    }
+    await jest.advanceTimersByTimeAsync(0);
+    expect(track.readNow?.(range) !== undefined).toBe(isKept);
+    await track.close();
   });
 
   it('is told by the failure of a new opening when the track is gone', async () => {

@@ -14,6 +14,7 @@ import { openRaw } from '../../support/raw-connection';
 import { until } from '../../support/until';
 
 const ONE_READ_BYTES = 131_072;
+const PIECE_BYTES = 262_144;
 /** More than all kernel buffers on the way to a client that reads nothing. */
 const LONG_BYTES = 32 * 1_048_576;
 
@@ -154,7 +155,61 @@ describe('sendRepresentation() from memory', () => {
       expect(content.equals(patternedBytes(lengthBytes))).toBe(true);
       expect(await (await sending).outcome).toEqual({ kind: 'complete' });
     }
-    expect(asked).toEqual(['now', 'at once', 'now', 'stream']);
+    // of what is long first all is asked for, then its beginning
+    expect(asked).toEqual(['now', 'at once', 'now', 'now', 'stream']);
+  });
+
+  it('sends as much of the beginning as is in memory piece by piece, and streams the rest', async () => {
+    const inMemory: LentBytes[] = [];
+    const streamed: ByteRange[] = [];
+    const source: ByteSource = {
+      readNow: (wanted) => {
+        if (lengthOf(wanted) > PIECE_BYTES || wanted.firstPos >= 3 * PIECE_BYTES) return undefined;
+        // the last is to be released as those before it
+        expect(inMemory.every(({ released }) => released === 1)).toBe(true);
+        inMemory.push(lendBytes(wanted, 2));
+        return inMemory.at(-1);
+      },
+      read: (wanted) => {
+        streamed.push(wanted);
+        return Readable.from([patternedBytes(lengthOf(wanted), wanted.firstPos)]);
+      },
+    };
+    for (const lastPos of [5 * PIECE_BYTES + 7, 2 * PIECE_BYTES + 7]) {
+      const sending = serve({ firstPos: 100, lastPos }, source);
+      const content = await buffer(await get());
+      expect(content.equals(patternedBytes(lastPos - 99, 100))).toBe(true);
+      const { outcome, counts } = await sending;
+      expect(await outcome).toEqual({ kind: 'complete' });
+      expect(counts).toEqual({ sentBytes: lastPos - 99, firstBytes: 1 });
+    }
+    expect(inMemory).toHaveLength(3 + 2);
+    expect(streamed).toEqual([{ firstPos: 3 * PIECE_BYTES + 100, lastPos: 5 * PIECE_BYTES + 7 }]);
+  });
+
+  it('gives a client that takes nothing one piece after the kernels are full, and leaves with it', async () => {
+    let asked = 0;
+    const source = withoutStream({
+      readNow: (wanted) => {
+        if (lengthOf(wanted) > PIECE_BYTES) return undefined;
+        asked += 1;
+        return lendBytes(wanted);
+      },
+    });
+    const sending = serve({ firstPos: 0, lastPos: 8 * LONG_BYTES - 1 }, source);
+    const response = await get();
+    response.on('error', () => undefined);
+    const { res, outcome } = await sending;
+    let before = -1;
+    await until(async () => {
+      const isStill = asked === before;
+      before = asked;
+      await new Promise((done) => setTimeout(done, 200));
+      return isStill && res.socket!.writableLength > 0;
+    }, 'nothing goes out any more');
+    expect(res.socket!.writableLength).toBeLessThan(2 * PIECE_BYTES);
+    response.destroy();
+    expect(await outcome).toEqual({ kind: 'client-left' });
   });
 
   it('keeps the memory until a slow client has let go of the last byte', async () => {
