@@ -384,7 +384,7 @@ describe('sendRepresentation() with lent chunks', () => {
           let at = firstPos;
           while (at <= lastPos) {
             if (at >= failAt) throw new Error('EIO');
-            const chunk = await into!();
+            const chunk = await into!(at);
             const length = Math.min(chunk.length, lastPos - at + 1);
             patternedBytes(length, at).copy(chunk);
             at += length;
