@@ -2,7 +2,7 @@ import { type Ffmpeg } from '../adapters/ffmpeg';
 import { encoderLevel, levelFilter, TRUE_PEAK_LIMIT_DBTP } from '../audio/level';
 import { AppError } from '../errors';
 import { type Derivation, type Derive, type StoredOriginal } from './derivation';
-import { requireDescriptor, toAppError, undecodable } from './ffmpeg-failures';
+import { explainFailure, requireDescriptor, undecodable } from './ffmpeg-failures';
 import { type LoudnessMeter } from './loudness-meter';
 import { type MetadataService } from './metadata-service';
 import { nameOutput } from './output-name';
@@ -157,10 +157,10 @@ function createRecipe(
           writer.write,
           signal,
         );
+        writer.end();
       } catch (error) {
-        throw toAppError(error, writer.hasSound);
+        throw await explainFailure(error, selected, writer.hasSound);
       }
-      writer.end();
     },
   };
 }

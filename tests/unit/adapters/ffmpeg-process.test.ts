@@ -117,6 +117,16 @@ describe.each([['within bounds'], ['without setpriv and prlimit']])('runFfmpeg()
     ['is stopped', 'kill -STOP $$', { reason: 'silent', outputBytes: 0 }],
     ['closes its output and stays', 'exec 1>&-; sleep 1000', { reason: 'silent' }],
     ['dies half-way', 'head -c 1000000 /dev/zero; exit 1', { reason: 'exit', outputBytes: 1e6 }],
+    [
+      'takes a read that failed for the end',
+      'printf 1234; echo "file:/dev/fd/3: Input/output error" >&2',
+      { reason: 'unreadable', outputBytes: 4 },
+    ],
+    [
+      'finds no head because a read failed',
+      'echo "file:/dev/fd/3: Stale file handle" >&2; exit 1',
+      { reason: 'unreadable', outputBytes: 0 },
+    ],
     ['crashes', 'printf 123; kill -SEGV $$', { reason: 'killed', outputBytes: 3 }],
     ['is killed by somebody', 'kill -KILL $$', { reason: 'killed', outputBytes: 0 }],
   ])('fails when the program %s', async (_what, body, failure) => {
