@@ -106,6 +106,18 @@ describe.each([['within bounds'], ['without setpriv and prlimit']])('runFfmpeg()
     expect(ran).toMatchObject({ outputBytes: 3_000_000, stderr: 'said' });
   });
 
+  it('runs with the bounds that the kernel holds', async () => {
+    const { stderr = '' } = await run('cat /proc/$$/limits >&2', { patience: LONG });
+    const bounds = [
+      /^Max address space +2147483648 +2147483648 /m,
+      /^Max cpu time +21600 +21600 /m,
+      /^Max open files +64 +64 /m,
+      /^Max core file size +0 +0 /m,
+      /^Max file size +0 +0 /m,
+    ].map((bound) => bound.test(stderr));
+    expect(bounds).toEqual(bounds.map(() => how === 'within bounds'));
+  });
+
   it.each<[string, string, Partial<FfmpegFailed>]>([
     ['says nothing', 'sleep 1000', { reason: 'silent', outputBytes: 0 }],
     ['stops in the middle', 'printf 12345; sleep 1000', { reason: 'silent', outputBytes: 5 }],
