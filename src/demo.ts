@@ -24,11 +24,16 @@ async function runDemo(): Promise<void> {
     expiresIn: TOKEN_LIFETIME_SECONDS,
   });
   // as the service looks for it
-  const ffmpeg = await openFfmpeg(process.env.FFMPEG_PATH || undefined);
+  const { FFMPEG_PATH } = process.env;
+  const ffmpeg = await openFfmpeg(FFMPEG_PATH === '' ? undefined : FFMPEG_PATH);
   process.stdout.write(describeDemo(service, token, ffmpeg));
 }
 
-function describeDemo({ address, isRedisUp }: RunningService, token: string, ffmpeg?: Ffmpeg): string {
+function describeDemo(
+  { address, isRedisUp }: RunningService,
+  token: string,
+  ffmpeg?: Ffmpeg,
+): string {
   const { port } = address;
   const host = address.address === '127.0.0.1' ? address.address : 'localhost';
   const url = `http://${host}:${port}/api/stream/${FIRST_TRACK}`;

@@ -1,4 +1,5 @@
 import { type Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { isNativeError } from 'node:util/types';
 import { FfmpegFailed, type Ffmpeg } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
@@ -50,7 +51,8 @@ export async function explainFailure(
 }
 
 async function drain(bytes: Readable): Promise<void> {
-  for await (const chunk of bytes) void chunk;
+  bytes.resume();
+  await finished(bytes);
 }
 
 /** For a run that ended well, too, and found nothing to decode. */

@@ -158,7 +158,7 @@ function parseAnswer(answer: Buffer): Loudness {
 }
 
 function memoryKey({ id, entityTag }: SelectedTrack, mix?: Mix): string {
-  return (mix ?? '') + entityTag + id; // the tag begins and ends with quotes
+  return `${mix ?? ''}${entityTag}${id}`; // the tag begins and ends with quotes
 }
 
 async function findOnDisk(

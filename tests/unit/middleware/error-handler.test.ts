@@ -22,7 +22,8 @@ function linesFor(error: unknown): readonly Line[] {
     logger: { warn: write('warn'), error: write('error') },
   } as unknown as RequestContext;
   // destroyed: only what is logged is of interest here
-  answerError(error, context, { headersSent: false, destroyed: true } as ServerResponse);
+  const response: unknown = { headersSent: false, destroyed: true };
+  answerError(error, context, response as ServerResponse);
   return lines;
 }
 

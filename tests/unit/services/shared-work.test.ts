@@ -16,7 +16,13 @@ function setUp() {
   };
   const ask = (leaving = new AbortController()): Promise<string> =>
     share('key', start, leaving.signal);
-  return { ask, started, end: (result: string) => end(result) };
+  return {
+    ask,
+    started,
+    end(result: string) {
+      end(result);
+    },
+  };
 }
 
 describe('createSharedWork()', () => {
