@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { sign } from 'jsonwebtoken';
+import { openFfmpeg, type Ffmpeg } from './adapters/ffmpeg';
 import { runService, type RunningService } from './process';
 
 const FIRST_TRACK = 'first-light';
@@ -23,10 +23,17 @@ async function runDemo(): Promise<void> {
     algorithm: 'HS256',
     expiresIn: TOKEN_LIFETIME_SECONDS,
   });
-  process.stdout.write(describeDemo(service, token));
+  // as the service looks for it
+  const { FFMPEG_PATH } = process.env;
+  const ffmpeg = await openFfmpeg(FFMPEG_PATH === '' ? undefined : FFMPEG_PATH);
+  process.stdout.write(describeDemo(service, token, ffmpeg));
 }
 
-function describeDemo({ address, isRedisUp }: RunningService, token: string): string {
+function describeDemo(
+  { address, isRedisUp }: RunningService,
+  token: string,
+  ffmpeg?: Ffmpeg,
+): string {
   const { port } = address;
   const host = address.address === '127.0.0.1' ? address.address : 'localhost';
   const url = `http://${host}:${port}/api/stream/${FIRST_TRACK}`;
@@ -53,13 +60,9 @@ Listen, and seek with the arrow keys:
   mpv --http-header-fields='Authorization: Bearer ${token}' ${url}
 
 Redis: ${isRedisUp ? 'in use.' : 'not there. Limits and caches are kept in this process.'}
-ffmpeg: ${hasFfmpeg() ? 'installed' : 'not installed'}. Originals are streamed as they are and do not need it, all other forms do.
+ffmpeg: ${ffmpeg ? `version ${ffmpeg.version}` : 'not found'}. Originals are streamed as they are and do not need it, all other forms do.
 Stop with Ctrl+C.
 `;
-}
-
-function hasFfmpeg(): boolean {
-  return spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' }).status === 0;
 }
 
 void runDemo();

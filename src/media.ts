@@ -28,7 +28,7 @@ export interface Media {
   readonly artwork: Derive;
   readonly waveform: Derive;
   readonly loudness: Derive;
-  readonly meter: Omit<LoudnessMeter, 'recipe'>;
+  readonly meter: Pick<LoudnessMeter, 'known' | 'knownNow'>;
   /** Ends what is being made. */
   close(): Promise<void>;
 }
@@ -121,8 +121,6 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     loudness: later('loudness'),
     meter: {
       known: async (...asked) => (await composing).meter.known(...asked),
-      measure: async (...asked) => (await composing).meter.measure(...asked),
-      measureInPlace: async (...asked) => (await composing).meter.measureInPlace(...asked),
       knownNow: (selected) => composed?.meter.knownNow(selected),
     },
     async close() {

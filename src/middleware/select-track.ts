@@ -88,7 +88,8 @@ export function createSelectTrack({
         plan,
         ...(derivation ? { derivation } : {}),
         holdUntil(promise) {
-          work = promise;
+          // nobody else need wait for it: a failure is told by what carries out the delivery
+          work = promise.catch(() => undefined);
         },
       };
     } catch (error) {

@@ -1,5 +1,5 @@
 import { type Ffmpeg, type FfmpegJob } from '../adapters/ffmpeg';
-import { requireDescriptor, requireFfmpeg, toAppError, undecodable } from './ffmpeg-failures';
+import { explainFailure, requireDescriptor, requireFfmpeg, undecodable } from './ffmpeg-failures';
 import { type SelectedTrack } from './track-source';
 
 /** What of the sound of a track is wanted, and as what. */
@@ -13,7 +13,7 @@ export type Decoding = Pick<
  *
  * @param onSound takes the sound in its order
  * @returns the end of what ffmpeg said
- * @throws AppError `track_undecodable` when there is no sound in it, and as `toAppError()` says
+ * @throws AppError `track_undecodable` when there is no sound in it, and as `explainFailure()` says
  */
 export async function decodeTrack(
   ffmpeg: Ffmpeg | undefined,
@@ -37,6 +37,6 @@ export async function decodeTrack(
     if (soundBytes === 0) throw undecodable();
     return log;
   } catch (error) {
-    throw toAppError(error);
+    throw await explainFailure(error, selected);
   }
 }

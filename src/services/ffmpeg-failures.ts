@@ -1,7 +1,12 @@
+import { type Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { isNativeError } from 'node:util/types';
 import { FfmpegFailed, type Ffmpeg } from '../adapters/ffmpeg';
 import { AppError } from '../errors';
 import { type SelectedTrack } from './track-source';
+
+/** Heads and tables are far smaller; from memory it takes a millisecond. */
+const CHECKED_BYTES = 4 * 1024 * 1024;
 
 /**
  * What a client is told when ffmpeg failed: the one place where its failures get codes.
@@ -20,6 +25,34 @@ export function toAppError(error: unknown, hasSound?: boolean): Error {
   // what took the output knows better what went wrong
   if (reason === 'consumer' && cause instanceof AppError) return cause;
   return new AppError('track_unavailable', 'The track cannot be converted now', { cause: error });
+}
+
+/**
+ * The same; before the track is called undecodable its beginning and end are read, because ffmpeg often
+ * takes a read that failed for a damaged head.
+ */
+export async function explainFailure(
+  error: unknown,
+  { track }: Pick<SelectedTrack, 'track'>,
+  hasSound?: boolean,
+): Promise<Error> {
+  const explained = toAppError(error, hasSound);
+  if (!(explained instanceof AppError) || explained.code !== 'track_undecodable') return explained;
+  try {
+    const lastPos = track.sizeBytes - 1;
+    if (lastPos >= 0) {
+      await drain(track.read({ firstPos: 0, lastPos: Math.min(lastPos, CHECKED_BYTES) }));
+      await drain(track.read({ firstPos: Math.max(0, lastPos - CHECKED_BYTES), lastPos }));
+    }
+    return explained;
+  } catch (cause) {
+    return new AppError('track_unavailable', 'The track cannot be read now', { cause });
+  }
+}
+
+async function drain(bytes: Readable): Promise<void> {
+  bytes.resume();
+  await finished(bytes);
 }
 
 /** For a run that ended well, too, and found nothing to decode. */

@@ -5,12 +5,16 @@ import { parseLoudnessSummary } from '../audio/loudness-summary';
 import { type RedisGateway } from '../adapters/redis';
 import { decodeTrack } from './decode-track';
 import { type DerivationDeps } from './derivation';
-import { requireDescriptor, requireFfmpeg } from './ffmpeg-failures';
+import { requireFfmpeg } from './ffmpeg-failures';
 import { describeLoudness, loudnessSchema, type Loudness } from './loudness-values';
 import { nameOutput } from './output-name';
 import { type Product, type Recipe } from './productions';
 import { loudnessKey } from './redis-keys';
+import { createSharedWork } from './shared-work';
 import { type SelectedTrack } from './track-source';
+
+/** Channels that a track with more of them is mixed to. */
+type Mix = 1 | 2;
 
 /** Measures tracks, each of them once. */
 export interface LoudnessMeter {
@@ -28,20 +32,15 @@ export interface LoudnessMeter {
    */
   knownNow(selected: SelectedTrack): Loudness | null | undefined;
   /**
-   * What is known, or else a measurement, which waits for a place among the jobs.
+   * What is known, or else a measurement, for a job that has its place already; whoever asks for the
+   * same meanwhile, here or by the recipe, gets the same one.
    *
    * @param selected must stay open until this settles
-   * @param subject on whose behalf
-   * @throws AppError `track_undecodable`, `track_unavailable`, `overloaded`, `ffmpeg_unavailable` or
+   * @param mix channels that the sound is mixed to first, which has a loudness of its own
+   * @throws AppError `track_undecodable`, `track_unavailable`, `ffmpeg_unavailable` or
    *   `not_implemented`; the signal's reason
    */
-  measure(selected: SelectedTrack, subject: string, signal: AbortSignal): Promise<Loudness>;
-  /**
-   * The same for a job that has its place already, and would wait for itself.
-   *
-   * @param mix channels that the sound is mixed to first; what that measures is not kept
-   */
-  measureInPlace(selected: SelectedTrack, signal: AbortSignal, mix?: 1 | 2): Promise<Loudness>;
+  measureInPlace(selected: SelectedTrack, signal: AbortSignal, mix?: Mix): Promise<Loudness>;
   /** Makes the answer about it; its key is the name of the answer. */
   recipe(selected: SelectedTrack): Recipe;
 }
@@ -72,74 +71,77 @@ export function createLoudnessMeter(deps: LoudnessMeterDeps): LoudnessMeter {
     max: MOST_IN_MEMORY,
   });
   const lookups = new Map<string, Promise<Loudness | undefined>>();
+  const share = createSharedWork<Loudness>();
   const inRedis = createRedisShelf(deps);
 
-  const remember = (selected: SelectedTrack, loudness: Loudness | null): void => {
+  const remember = (key: string, loudness: Loudness | null): void => {
     const ttl = loudness === null ? UNKNOWN_TTL_MS : 0;
-    remembered.set(memoryKey(selected), { loudness }, { ttl });
+    remembered.set(key, { loudness }, { ttl });
   };
 
-  const nameOf = (selected: SelectedTrack): string =>
-    nameOutput(SHAPE, selected, [requireFfmpeg(ffmpeg).version]);
+  const nameOf = (selected: SelectedTrack, mix?: Mix): string => {
+    const { version } = requireFfmpeg(ffmpeg);
+    return nameOutput(SHAPE, selected, mix === undefined ? [version] : [version, mix]);
+  };
 
-  const lookUp = async (selected: SelectedTrack): Promise<Loudness | undefined> => {
-    const name = nameOf(selected);
+  const lookUp = async (selected: SelectedTrack, mix?: Mix): Promise<Loudness | undefined> => {
+    const name = nameOf(selected, mix);
+    const key = memoryKey(selected, mix);
     const shared = await inRedis.get(name);
     const loudness = shared ?? (await findOnDisk(deps, name));
     if (loudness && !shared) inRedis.set(name, loudness);
-    if (loudness) remember(selected, loudness);
+    if (loudness) remember(key, loudness);
     // a measurement may have ended meanwhile
-    else if (!knownNow(selected)) remember(selected, null);
+    else if (!knownAs(key)) remember(key, null);
     return loudness;
   };
 
-  const knownNow = (selected: SelectedTrack): Loudness | null | undefined =>
-    ffmpeg ? remembered.get(memoryKey(selected))?.loudness : null;
+  const knownAs = (key: string): Loudness | null | undefined =>
+    ffmpeg ? remembered.get(key)?.loudness : null;
 
-  const known = async (selected: SelectedTrack): Promise<Loudness | undefined> => {
-    const now = knownNow(selected);
+  const known = async (selected: SelectedTrack, mix?: Mix): Promise<Loudness | undefined> => {
+    const key = memoryKey(selected, mix);
+    const now = knownAs(key);
     if (now) return now;
     if (!ffmpeg) return undefined;
-    const key = memoryKey(selected);
-    const lookup = lookups.get(key) ?? lookUp(selected).finally(() => lookups.delete(key));
+    const lookup = lookups.get(key) ?? lookUp(selected, mix).finally(() => lookups.delete(key));
     lookups.set(key, lookup);
     return lookup;
   };
 
-  const measureNow = async (selected: SelectedTrack, signal: AbortSignal): Promise<Loudness> => {
-    const loudness = await runMeter(deps, selected, signal);
-    remember(selected, loudness);
-    inRedis.set(nameOf(selected), loudness);
-    return loudness;
+  const measure = async (
+    selected: SelectedTrack,
+    signal: AbortSignal,
+    mix?: Mix,
+  ): Promise<Loudness> => {
+    const key = memoryKey(selected, mix);
+    // while this waited for its place, another may have measured
+    const now = knownAs(key);
+    if (now) return now;
+    const start = async (stopping: AbortSignal): Promise<Loudness> => {
+      const loudness = await runMeter(deps, selected, stopping, mix);
+      remember(key, loudness);
+      inRedis.set(nameOf(selected, mix), loudness);
+      return loudness;
+    };
+    return share(key, start, signal);
   };
 
-  const recipe = (selected: SelectedTrack): Recipe => ({
-    key: nameOf(selected),
-    async produce(append, signal) {
-      await append(formatAnswer(await measureNow(selected, signal)));
-    },
-  });
-
   return {
-    known,
-    knownNow,
-    recipe,
-    measureInPlace: async (selected, signal, mix) =>
-      mix === undefined
-        ? ((await known(selected)) ?? measureNow(selected, signal))
-        : runMeter(deps, selected, signal, mix),
-    async measure(selected, subject, signal) {
-      const before = await known(selected);
+    known: (selected) => known(selected),
+    knownNow: (selected) => knownAs(memoryKey(selected)),
+    recipe: (selected) => ({
+      key: nameOf(selected),
+      async produce(append, signal) {
+        await append(formatAnswer(await measure(selected, signal)));
+      },
+    }),
+    async measureInPlace(selected, signal, mix) {
+      const before = await known(selected, mix);
       if (before) return before;
-      requireDescriptor(selected);
-      const product = await productions.open(recipe(selected), subject);
-      try {
-        await product.until(Infinity, signal);
-        return parseAnswer(await readAll(product, signal));
-      } finally {
-        product.close();
-        await product.whenOver;
-      }
+      const loudness = await measure(selected, signal, mix);
+      await productions.keep(nameOf(selected, mix), formatAnswer(loudness));
+      return loudness;
     },
   };
 }
@@ -155,8 +157,8 @@ function parseAnswer(answer: Buffer): Loudness {
   return loudnessSchema.parse(data);
 }
 
-function memoryKey({ id, entityTag }: SelectedTrack): string {
-  return entityTag + id; // the tag ends where its quotes do
+function memoryKey({ id, entityTag }: SelectedTrack, mix?: Mix): string {
+  return `${mix ?? ''}${entityTag}${id}`; // the tag begins and ends with quotes
 }
 
 async function findOnDisk(
@@ -207,7 +209,7 @@ async function runMeter(
   { ffmpeg, metadata }: DerivationDeps,
   selected: SelectedTrack,
   signal: AbortSignal,
-  mix?: 1 | 2,
+  mix?: Mix,
 ): Promise<Loudness> {
   const description = await metadata.describe(selected);
   const decoding = {

@@ -47,6 +47,8 @@ export interface Productions {
    * @param subject on whose behalf it is begun, if it must be
    */
   open(recipe: Recipe, subject: string): Promise<Product>;
+  /** Keeps what was made by the way; never fails. */
+  keep(key: string, content: Buffer): Promise<void>;
   /** Ends what is running. */
   close(): Promise<void>;
 }
@@ -107,11 +109,22 @@ export function createProductions(deps: ProductionsDeps): Productions {
       // nothing is awaited between this look and the start, so no two start
       return found ?? running.get(recipe.key)?.join() ?? start(recipe, subject);
     },
+    keep: (key, content) => keep(deps.files, key, content).catch(deps.onNotKept),
     async close() {
       isClosed = true;
       await Promise.all([...all].map((production) => production.close()));
     },
   };
+}
+
+async function keep(files: DerivedFiles, key: string, content: Buffer): Promise<void> {
+  const draft = await files.create(key);
+  try {
+    await draft.append(content);
+    await draft.commit();
+  } finally {
+    await draft.discard();
+  }
 }
 
 function openKept(file: DerivedFile, onTrouble: (error: unknown) => void): Product {

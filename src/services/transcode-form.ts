@@ -23,6 +23,7 @@ export interface TranscodeForm {
   /** which ffmpeg must have */
   readonly encoder: string;
   readonly muxer: string;
+  readonly sampleRateHz: number;
   readonly outputOptions: readonly string[];
   /** behind any change of level */
   readonly filter: string;
@@ -129,6 +130,7 @@ function formMp3(wanted: Wanted): TranscodeForm {
     extension: 'mp3',
     encoder: 'libmp3lame',
     muxer: 'mp3',
+    sampleRateHz: form.sampleRateHz,
     outputOptions: [
       ...['-c:a', 'libmp3lame', '-b:a', `${bitRateKbps}k`, '-reservoir', '0'],
       ...['-write_xing', '0', '-id3v2_version', '0'],
@@ -153,6 +155,7 @@ function formAac(wanted: Wanted): TranscodeForm {
     extension: 'm4a',
     encoder: 'aac',
     muxer: 'mp4',
+    sampleRateHz,
     outputOptions: [
       ...['-c:a', 'aac', '-b:a', `${kbpsOf(wanted)}k`, ...PLAIN],
       ...['-movflags', FRAGMENTS, '-frag_duration', FRAGMENT_MICROSECONDS],
@@ -176,6 +179,7 @@ function formOpus(wanted: Wanted): TranscodeForm {
     extension: 'opus',
     encoder: 'libopus',
     muxer: 'ogg',
+    sampleRateHz: form.sampleRateHz,
     outputOptions: [
       ...['-c:a', 'libopus', '-vbr', 'off', '-b:a', `${bitRateKbps}k`, '-frame_duration', '20'],
       ...['-application', 'audio', ...PLAIN, '-page_duration', PAGE_MICROSECONDS],
@@ -198,6 +202,7 @@ function formFlac(wanted: Wanted): TranscodeForm {
     extension: 'flac',
     encoder: 'flac',
     muxer: 'flac',
+    sampleRateHz: form.sampleRateHz,
     outputOptions: ['-c:a', 'flac', '-sample_fmt', isDeep(source) ? 's32' : 's16', ...PLAIN],
     filter: filterTo(form),
     head: {
@@ -228,6 +233,7 @@ function formWav(wanted: Wanted): TranscodeForm {
     extension: 'wav',
     encoder: `pcm_s${bitsPerSample}le`,
     muxer: `s${bitsPerSample}le`,
+    sampleRateHz: form.sampleRateHz,
     outputOptions: ['-c:a', `pcm_s${bitsPerSample}le`],
     filter: filterTo({ ...form, samples: layout.samples }),
     lengthBytes: layout.lengthBytes,

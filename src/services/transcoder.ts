@@ -1,7 +1,8 @@
 import { type Ffmpeg } from '../adapters/ffmpeg';
+import { encoderLevel, levelFilter, TRUE_PEAK_LIMIT_DBTP } from '../audio/level';
 import { AppError } from '../errors';
 import { type Derivation, type Derive, type StoredOriginal } from './derivation';
-import { requireDescriptor, toAppError, undecodable } from './ffmpeg-failures';
+import { explainFailure, requireDescriptor, undecodable } from './ffmpeg-failures';
 import { type LoudnessMeter } from './loudness-meter';
 import { type MetadataService } from './metadata-service';
 import { nameOutput } from './output-name';
@@ -26,9 +27,7 @@ export interface TranscoderDeps {
 }
 
 /** Changes whenever the bytes of the same request would. */
-const SHAPE_VERSION = 1;
-/** dBTP that no change of level may exceed */
-const TRUE_PEAK_LIMIT = -1;
+const SHAPE_VERSION = 2;
 const SELECTED_FORMAT_FIELD = 'X-Selected-Format';
 
 /** GET of a track in the form that its listener's device and line can take. */
@@ -87,13 +86,20 @@ function derive(
     ...[SHAPE_VERSION, ffmpeg.version, format, bitrateKbps, startSeconds, channels],
     isLeveled ? targetLufs : null,
   ]);
-  const measureGain = async (signal: AbortSignal): Promise<number> => {
+  const findLevel = async (signal: AbortSignal): Promise<string> => {
     const played = playedChannels(options, source);
     // a mix has a loudness of its own
     const mix = played < source.channels ? played : undefined;
     const { integratedLufs, truePeakDbtp } = await meter.measureInPlace(selected, signal, mix);
-    if (integratedLufs === null || truePeakDbtp === null) return 0;
-    return Math.min(targetLufs - integratedLufs, TRUE_PEAK_LIMIT - truePeakDbtp);
+    const isHeard = integratedLufs !== null && truePeakDbtp !== null;
+    const gainDb = isHeard
+      ? Math.min(targetLufs - integratedLufs, TRUE_PEAK_LIMIT_DBTP - truePeakDbtp)
+      : 0;
+    const { sampleRateHz } = form;
+    return levelFilter(
+      { gainDb, truePeakDbtp: truePeakDbtp ?? -Infinity, sampleRateHz, channels: played },
+      encoderLevel(format, bitrateKbps),
+    );
   };
   const chosen = bitrateKbps === undefined ? format : `${format}; bitrate=${bitrateKbps}`;
   const { fileName } = selected.track;
@@ -110,7 +116,7 @@ function derive(
     },
     content: createRecipe(
       { key, ffmpeg, selected, form, startSeconds, source },
-      isLeveled ? measureGain : undefined,
+      isLeveled ? findLevel : undefined,
     ),
     isStreamed: true,
     isUnboundedUntilWhole: form.isEndReadFirst === true,
@@ -128,14 +134,14 @@ interface Transcode {
 
 function createRecipe(
   { key, ffmpeg, selected, form, source, startSeconds }: Transcode,
-  measureGain: ((signal: AbortSignal) => Promise<number>) | undefined,
+  findLevel: ((signal: AbortSignal) => Promise<string>) | undefined,
 ): Recipe {
   return {
     key,
     ...(form.lengthBytes === undefined ? {} : { lengthBytes: form.lengthBytes }),
     async produce(append, signal) {
       const trackDescriptor = requireDescriptor(selected);
-      const level = measureGain ? [`volume=${(await measureGain(signal)).toFixed(2)}dB`] : [];
+      const level = findLevel ? [await findLevel(signal)] : [];
       const writer = createHeadWriter(form, append);
       try {
         await ffmpeg.run(
@@ -151,10 +157,10 @@ function createRecipe(
           writer.write,
           signal,
         );
+        writer.end();
       } catch (error) {
-        throw toAppError(error, writer.hasSound);
+        throw await explainFailure(error, selected, writer.hasSound);
       }
-      writer.end();
     },
   };
 }

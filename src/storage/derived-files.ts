@@ -67,7 +67,7 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
   let writtenBytes = Infinity; // look once, at the first file
   let sweeping: Promise<void> | undefined;
 
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder)
     .then(() => removeOrphans(folder))
     .catch(onTrouble);
 
@@ -114,7 +114,7 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
     async create(key) {
       const kept = keptName(key);
       const name = `${key}.${process.pid}-${randomBytes(8).toString('hex')}.part`;
-      const handle = await open(pathOf(name), 'wx+', 0o600);
+      const handle = await openDraft(folder, name);
       const release = hold(kept);
       let sizeBytes = 0;
       let isCommitted = false;
@@ -143,6 +143,22 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
   };
 }
 
+function makeFolder(folder: string): Promise<unknown> {
+  return mkdir(folder, { recursive: true, mode: 0o700 });
+}
+
+/** Who empties the folder may remove it, too: it is made anew. */
+async function openDraft(folder: string, name: string): Promise<FileHandle> {
+  const create = (): Promise<FileHandle> => open(join(folder, name), 'wx+', 0o600);
+  try {
+    return await create();
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    await makeFolder(folder);
+    return create();
+  }
+}
+
 function keptName(key: string): string {
   if (!KEY.test(key)) throw new TypeError('not a key');
   return key + EXTENSION;
@@ -169,8 +185,12 @@ function isRunning(pid: number): boolean {
     return true;
   } catch (error) {
     // it is there, and another user's
-    return isNativeError(error) && 'code' in error && error.code === 'EPERM';
+    return hasCode(error, 'EPERM');
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return isNativeError(error) && 'code' in error && error.code === code;
 }
 
 interface Eviction {

@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { parseLoudnessSummary } from '../../src/audio/loudness-summary';
 import { ffmpeg } from '../support/audio-files';
 import { send } from '../support/http-client';
+import { measureLoudness } from '../support/measure-loudness';
 import { startService, stopServices, type ServiceProcess } from '../support/service-process';
 import { bearer } from '../support/sign-token';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
@@ -35,24 +34,6 @@ afterAll(async () => {
   removeTempFolders();
 });
 
-interface Measured {
-  readonly lufs: number;
-  readonly peakDbtp: number;
-}
-
-/** @param input a file, or the bytes of one */
-function measure(input: string | Buffer, mix = ''): Measured {
-  const isFile = typeof input === 'string';
-  const filter = `${mix}ebur128=peak=true+sample:framelog=verbose`;
-  const { stderr } = spawnSync(
-    'ffmpeg',
-    ['-nostats', '-i', isFile ? input : 'pipe:0', '-af', filter, '-f', 'null', '-'],
-    isFile ? {} : { input },
-  );
-  const summary = parseLoudnessSummary(stderr.toString());
-  return { lufs: summary?.integratedLufs ?? NaN, peakDbtp: summary?.truePeakDbtp ?? NaN };
-}
-
 async function get(name: string, query: string): Promise<Buffer> {
   const path = `/api/stream/${name.split('.')[0]!}${query}`;
   const answer = await send(service.port, path, { headers: { authorization: AUTHORIZATION } });
@@ -68,14 +49,16 @@ const CASES = [
 describe('six loud channels', () => {
   it.each(CASES)('of %s are mixed as %s to %i without clipping', async (name, format, channels) => {
     const layout = channels === 1 ? 'mono' : 'stereo';
-    const mixed = measure(
+    const mixed = measureLoudness(
       join(library, name),
       `aformat=sample_fmts=s16:channel_layouts=${layout},`,
     );
-    const plain = measure(await get(name, `?format=${format}&channels=${channels}`));
+    const plain = measureLoudness(await get(name, `?format=${format}&channels=${channels}`));
     expect(Math.abs(plain.lufs - mixed.lufs)).toBeLessThan(CODEC_LU);
 
-    const leveled = measure(await get(name, `?format=${format}&channels=${channels}&gain=track`));
+    const leveled = measureLoudness(
+      await get(name, `?format=${format}&channels=${channels}&gain=track`),
+    );
     // peaks may hold it back, as they do here
     expect(leveled.lufs).toBeLessThan(TARGET_LUFS + CODEC_LU);
     expect(leveled.lufs).toBeGreaterThan(TARGET_LUFS - 3);
@@ -91,7 +74,10 @@ describe('six loud channels', () => {
       await get(name, folder + head),
       await get(name, folder + segment),
     ]);
-    const mixed = measure(join(library, name), 'aformat=sample_fmts=s16:channel_layouts=stereo,');
-    expect(Math.abs(measure(sound).lufs - mixed.lufs)).toBeLessThan(CODEC_LU);
+    const mixed = measureLoudness(
+      join(library, name),
+      'aformat=sample_fmts=s16:channel_layouts=stereo,',
+    );
+    expect(Math.abs(measureLoudness(sound).lufs - mixed.lufs)).toBeLessThan(CODEC_LU);
   });
 });

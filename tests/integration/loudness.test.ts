@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { type Loudness } from '../../src/services/loudness-values';
 import { trackMetadataSchema } from '../../src/services/metadata-service';
 import { ffmpeg } from '../support/audio-files';
 import { startApp, type TestApp } from '../support/build-app';
 import { createCountedFfmpeg, type CountedFfmpeg } from '../support/counted-ffmpeg';
+import { readersBelow } from '../support/fake-ffmpeg';
 import { parseJson, send, type Answer, type RequestInit } from '../support/http-client';
 import { startLanePair, type LanePair } from '../support/lane-pair';
 import { bearer } from '../support/sign-token';
@@ -14,7 +16,6 @@ import { until } from '../support/until';
 
 const library = createTempFolder();
 const authorization = bearer();
-const subject = `loudness-${process.pid}`;
 const apps: { close(): Promise<void> }[] = [];
 
 async function make(name: string, expression: string, seconds: number, args: string[] = []) {
@@ -45,6 +46,7 @@ beforeAll(async () => {
   for (const name of ['once', 'shared', 'kept', 'crowd', 'metadata', 'left']) {
     await make(`${name}.wav`, tone(-20), 5);
   }
+  await make('six.wav', Array(6).fill(tone(-30).split('|')[0]!).join('|') + ':s=48000', 5);
   writeFileSync(join(library, 'text.mp3'), Buffer.alloc(50_000, 'no music at all '));
 }, 60_000);
 afterAll(async () => {
@@ -221,34 +223,50 @@ describe('a measurement', () => {
     expect(after.ffmpeg.runs()).toBe(0);
   });
 
-  it('for the service itself is that of the answer, with and without a place', async () => {
+  it.each(['left', 'six'])('of %s is one for gain=track and for the answer', async (id) => {
+    // with less, one waits for the place of the other
+    const app = await start({ REDIS_URL: '', TRANSCODE_JOBS: '4' });
+    const asked = [`${id}?format=wav&gain=track`, `${id}?format=flac&gain=track`];
+    if (id === 'left') asked.push('left/loudness');
+    const answers = await Promise.all(asked.map((path) => get(app, path)));
+    expect(answers.map(({ status }) => status)).toEqual(asked.map(() => 200));
+    // two conversions, and one measurement
+    expect(app.ffmpeg.runs()).toBe(3);
+  });
+
+  it.each(['left', 'six'])('of %s for gain=track is kept on the disk', async (id) => {
+    const before = await start({ REDIS_URL: '' });
+    await get(before, `${id}?format=wav&gain=track`);
+    expect(before.ffmpeg.runs()).toBe(2);
+    await before.close();
+    const after = await start({ REDIS_URL: '', CACHE_DIR: before.cache });
+    await get(after, `${id}?format=flac&gain=track`);
+    if (id === 'left') await get(after, `${id}/loudness`);
+    expect(after.ffmpeg.runs()).toBe(1);
+  });
+
+  it('that is known is known at once, and that it is not for a while', async () => {
     const app = await start({ REDIS_URL: '' });
     const { meter } = app.container.media;
     const selected = await app.container.tracks.select('left');
-    const { signal } = new AbortController();
     expect([meter.knownNow(selected), await meter.known(selected)]).toEqual([undefined, undefined]);
     expect(meter.knownNow(selected)).toBeNull();
-    const measured = await meter.measure(selected, subject, signal);
-    expect(measured).toEqual(loudnessOf(await get(app, 'left/loudness')));
+    const measured = loudnessOf(await get(app, 'left/loudness'));
     expect(meter.knownNow(selected)).toEqual(measured);
-    expect(await meter.measureInPlace(selected, signal)).toEqual(measured);
-    expect(app.ffmpeg.runs()).toBe(1);
     await selected.track.close();
   });
 
   it('that is given up leaves nothing behind, and is made anew', async () => {
     const app = await start({ REDIS_URL: '' });
-    const { meter } = app.container.media;
     const selected = await app.container.tracks.select('left');
-    const leaving = new AbortController();
-    const measuring = meter.measure(selected, subject, leaving.signal);
+    const path = '/api/stream/left/loudness';
+    const client = request({ host: '127.0.0.1', port: app.port, path, headers: { authorization } });
+    client.on('error', () => undefined).end();
     await until(() => app.ffmpeg.runs() === 1, 'ffmpeg runs');
-    leaving.abort(new Error('left'));
-    await expect(measuring).rejects.toThrow('left');
-    expect(await meter.known(selected)).toBeUndefined();
-    expect(await meter.measure(selected, subject, new AbortController().signal)).toHaveProperty(
-      'replayGain',
-    );
+    client.destroy();
+    await until(() => readersBelow(library).length === 0, 'the measurement was ended');
+    expect(await app.container.media.meter.known(selected)).toBeUndefined();
+    expect((await get(app, 'left/loudness')).status).toBe(200);
     expect(app.ffmpeg.runs()).toBe(2);
     await selected.track.close();
   });

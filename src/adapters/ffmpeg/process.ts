@@ -2,9 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { type Readable } from 'node:stream';
 import { FFMPEG_ENVIRONMENT, type FfmpegProgram } from './program';
 
-/** Why a run gave no whole output; `killed` by a signal that was not ours: a crash, or no memory. */
+/**
+ * Why a run gave no whole output; `killed` by a signal that was not ours: a crash, or no memory;
+ * `unreadable` where the disk failed under it.
+ */
 export type FfmpegFailure =
-  'aborted' | 'silent' | 'overtime' | 'exit' | 'killed' | 'not-started' | 'consumer';
+  'aborted' | 'silent' | 'overtime' | 'exit' | 'killed' | 'not-started' | 'consumer' | 'unreadable';
 
 export class FfmpegFailed extends Error {
   override readonly name = 'FfmpegFailed';
@@ -45,6 +48,16 @@ const PATIENCE: FfmpegPatience = { silenceMs: 10_000, graceMs: 2_000 };
 const KEPT_STDERR_CHARACTERS = 4_000;
 /** What stands in front of the program says so when there is no program; ffmpeg itself never does. */
 const NOT_EXECUTED: readonly (number | null)[] = [126, 127];
+
+/**
+ * A read that fails in the middle it takes for the end, and leaves with code 0. What it says of it is
+ * what the system says, for files of a disk or of a network.
+ */
+const READ_FAILED = new RegExp(
+  '^\\S+: (?:Input/output error|Remote I/O error|Stale file handle|Connection timed out' +
+    '|Transport endpoint is not connected|No such device|Host is down|No data available)$',
+  'm',
+);
 
 /**
  * Runs ffmpeg to its end.
@@ -88,10 +101,12 @@ export async function runFfmpeg(
     }
     const { reason, cause } = ladder.verdict();
     if (reason) throw new FfmpegFailed(reason, output.bytes, stderr.text(), { cause });
+    const said = stderr.text();
+    if (READ_FAILED.test(said)) throw new FfmpegFailed('unreadable', output.bytes, said);
     if (end.code !== 0) {
-      throw new FfmpegFailed(failureOf(end), output.bytes, `${end.how}: ${stderr.text()}`);
+      throw new FfmpegFailed(failureOf(end), output.bytes, `${end.how}: ${said}`);
     }
-    return stderr.text();
+    return said;
   } finally {
     silence.stop();
     overtime.stop();

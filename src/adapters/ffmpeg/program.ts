@@ -27,9 +27,10 @@ const LARGEST_ANSWER_BYTES = 4_000_000;
 
 /**
  * What no decoding of audio needs more of: memory, files, processes of our user are many already, so
- * their number is not bounded here. Core dumps would put a listener's track on the disk.
+ * their number is not bounded here. Core dumps would put a listener's track on the disk. Six hours of
+ * processor time convert hundreds of hours; the wall clock, by the track's length, ends most before.
  */
-const BOUNDS = ['--as=2147483648', '--nofile=64', '--core=0', '--fsize=0'];
+const BOUNDS = ['--as=2147483648', '--cpu=21600', '--nofile=64', '--core=0', '--fsize=0'];
 
 export interface FfmpegSearch {
   /** folders, as in PATH */

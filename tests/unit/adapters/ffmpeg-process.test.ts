@@ -106,6 +106,18 @@ describe.each([['within bounds'], ['without setpriv and prlimit']])('runFfmpeg()
     expect(ran).toMatchObject({ outputBytes: 3_000_000, stderr: 'said' });
   });
 
+  it('runs with the bounds that the kernel holds', async () => {
+    const { stderr = '' } = await run('cat /proc/$$/limits >&2', { patience: LONG });
+    const bounds = [
+      /^Max address space +2147483648 +2147483648 /m,
+      /^Max cpu time +21600 +21600 /m,
+      /^Max open files +64 +64 /m,
+      /^Max core file size +0 +0 /m,
+      /^Max file size +0 +0 /m,
+    ].map((bound) => bound.test(stderr));
+    expect(bounds).toEqual(bounds.map(() => how === 'within bounds'));
+  });
+
   it.each<[string, string, Partial<FfmpegFailed>]>([
     ['says nothing', 'sleep 1000', { reason: 'silent', outputBytes: 0 }],
     ['stops in the middle', 'printf 12345; sleep 1000', { reason: 'silent', outputBytes: 5 }],
@@ -117,6 +129,16 @@ describe.each([['within bounds'], ['without setpriv and prlimit']])('runFfmpeg()
     ['is stopped', 'kill -STOP $$', { reason: 'silent', outputBytes: 0 }],
     ['closes its output and stays', 'exec 1>&-; sleep 1000', { reason: 'silent' }],
     ['dies half-way', 'head -c 1000000 /dev/zero; exit 1', { reason: 'exit', outputBytes: 1e6 }],
+    [
+      'takes a read that failed for the end',
+      'printf 1234; echo "file:/dev/fd/3: Input/output error" >&2',
+      { reason: 'unreadable', outputBytes: 4 },
+    ],
+    [
+      'finds no head because a read failed',
+      'echo "file:/dev/fd/3: Stale file handle" >&2; exit 1',
+      { reason: 'unreadable', outputBytes: 0 },
+    ],
     ['crashes', 'printf 123; kill -SEGV $$', { reason: 'killed', outputBytes: 3 }],
     ['is killed by somebody', 'kill -KILL $$', { reason: 'killed', outputBytes: 0 }],
   ])('fails when the program %s', async (_what, body, failure) => {

@@ -118,7 +118,7 @@ describe('findFfmpeg()', () => {
     const program = await findFfmpeg(writeFakeFfmpeg(createTempFolder(), ''));
     expect(program?.containment.map((part) => part.replace(/^.*\//, ''))).toEqual([
       ...['setpriv', '--pdeathsig', 'KILL'],
-      ...['prlimit', '--as=2147483648', '--nofile=64', '--core=0', '--fsize=0'],
+      ...['prlimit', '--as=2147483648', '--cpu=21600', '--nofile=64', '--core=0', '--fsize=0'],
     ]);
   });
 

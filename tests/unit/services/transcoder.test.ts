@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { type Ffmpeg, type FfmpegCommand } from '../../../src/adapters/ffmpeg';
 import { AppError } from '../../../src/errors';
 import { type Derivation } from '../../../src/services/derivation';
@@ -13,7 +14,10 @@ const selected = {
   id: 'song',
   format: 'flac',
   entityTag: '"abc"',
-  track: { fileName: 'song.flac', extension: 'flac', sizeBytes: 9, mtimeNs: 0n, descriptor: 9 },
+  track: {
+    ...{ fileName: 'song.flac', extension: 'flac', sizeBytes: 9, mtimeNs: 0n, descriptor: 9 },
+    read: () => Readable.from([Buffer.alloc(9)]),
+  },
 } as unknown as SelectedTrack;
 
 interface Setting {
@@ -74,8 +78,8 @@ describe('createTranscoder() with gain=track', () => {
     ['as it is where nothing was heard', null, null, '0.00dB'],
   ])('makes the track %s', async (_, integratedLufs, truePeakDbtp, change) => {
     const loudness = { integratedLufs, truePeakDbtp };
-    const { filter } = await produce({ loudness }, 'format=mp3&gain=track');
-    expect(filter).toMatch(new RegExp(`^volume=${change.replace('.', '\\.')},aresample=`));
+    const { filter } = await produce({ loudness }, 'format=wav&gain=track');
+    expect(filter).toMatch(new RegExp(`^volume=${change.replace('.', '\\.')},aresample=44100:`));
   });
 
   it.each([

@@ -49,6 +49,18 @@ function deadPid(): number {
 }
 
 describe('openDerivedFiles()', () => {
+  it('makes the folder anew when it was removed', async () => {
+    const folder = join(createTempFolder(), 'cache');
+    const troubles: unknown[] = [];
+    const files = await openFolder(folder, 1e9, troubles);
+    await make(files, 'before', 'a');
+    rmSync(folder, { recursive: true });
+    expect(await files.find('before')).toBeUndefined();
+    await make(files, 'after', 'b');
+    expect(await readKept(files, 'after')).toBe('b');
+    expect(troubles).toEqual([]);
+  });
+
   it('finds what was made, when it is whole', async () => {
     const files = await openFolder(join(createTempFolder(), 'a', 'b'));
     expect(await files.find('key')).toBeUndefined();

@@ -1,0 +1,66 @@
+import { EventEmitter } from 'node:events';
+import { type Request, type Response } from 'express';
+import { createSelectTrack, plannedDelivery } from '../../../src/middleware/select-track';
+import { type TrackSource } from '../../../src/services/track-source';
+import { type ResponsePlan } from '../../../src/streaming/response-plan';
+
+/** A track that was selected for a request, and how often it was closed. */
+async function selectTrack() {
+  let closed = 0;
+  const track = {
+    close() {
+      closed += 1;
+      return Promise.resolve();
+    },
+  };
+  const selectTrackOf = createSelectTrack({
+    tracks: { select: () => Promise.resolve({ track }) } as unknown as TrackSource,
+    plan: () => ({ status: 200 }) as unknown as ResponsePlan,
+    createBoundary: () => '',
+    now: () => 0,
+  });
+  const socket = Object.assign(new EventEmitter(), { destroyed: false });
+  const req = { method: 'GET', socket, params: { trackId: 'a' }, rawHeaders: [], headers: {} };
+  const request = { ...req, originalUrl: '/' } as unknown as Request;
+  const response = Object.assign(new EventEmitter(), { destroyed: false });
+  await new Promise<void>((resolve) => {
+    void selectTrackOf(request, response as unknown as Response, () => {
+      resolve();
+    });
+  });
+  return {
+    delivery: plannedDelivery(request),
+    leave: () => socket.emit('close'),
+    closed: () => closed,
+  };
+}
+
+describe('a track that is held until some work is over', () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('is closed when the work has failed and the listener has left, and nothing else happens', async () => {
+    const { delivery, leave, closed } = await selectTrack();
+    const work = Promise.reject(new Error('failed, and nobody waits for it'));
+    // Jest keeps `unhandledRejection` to itself, so look whether the failure is waited for
+    const handled = jest.spyOn(work, 'then');
+    delivery.holdUntil(work);
+    expect(handled.mock.calls).toEqual([[undefined, expect.any(Function)]]);
+    await turn();
+    expect(closed()).toBe(0);
+    leave();
+    await turn();
+    expect(closed()).toBe(1);
+  });
+
+  it('stays open while the work goes on', async () => {
+    const { delivery, leave, closed } = await selectTrack();
+    let end: () => void = () => undefined;
+    delivery.holdUntil(new Promise<void>((resolve) => (end = resolve)));
+    leave();
+    await turn();
+    expect(closed()).toBe(0);
+    end();
+    await turn();
+    expect(closed()).toBe(1);
+  });
+});
