@@ -20,7 +20,14 @@ import { type Logs } from './observability/logs';
 import { type RequestLog } from './observability/request-log';
 import { createAdmissions, type Admissions } from './services/admissions';
 import { createCachedMetadata } from './services/cached-metadata';
+import { createInterimPlaybacks } from './services/interim-playbacks';
 import { createMetadataService, type MetadataService } from './services/metadata-service';
+import { type Playbacks } from './services/playback';
+import {
+  createPlaybackGrants,
+  derivePlaybackKeys,
+  type PlaybackGrants,
+} from './services/playback-grants';
 import { createQuotaStore } from './services/quota-store';
 import { createRedisCounter } from './services/redis-counter';
 import { createSettledStore, type SettledStore } from './services/settled-store';
@@ -50,6 +57,8 @@ export interface Container {
   readonly readyMetadata: ReadyMetadata;
   readonly tokens: RememberedTokens;
   readonly admissions: Admissions;
+  readonly grants: PlaybackGrants;
+  readonly playbacks: Playbacks;
   readonly quotas: {
     readonly openings: FastQuota;
     readonly continuations: FastQuota;
@@ -77,6 +86,7 @@ export interface Replacements {
   readonly store?: TrackStore;
   readonly redis?: RedisGateway;
   readonly tagReader?: TagReader;
+  readonly playbacks?: Playbacks;
   readonly clock?: () => number;
 }
 
@@ -123,6 +133,8 @@ export async function createContainer(
       ttlMs: Math.max(ADMISSION_TTL_MS, config.rateLimit.windowMs),
       now: clock,
     }),
+    grants: createPlaybackGrants(derivePlaybackKeys(config)),
+    playbacks: replacements.playbacks ?? createInterimPlaybacks(clock),
     quotas,
     memory,
     browserFields: createBrowserFields(config.corsOrigin),
