@@ -10,6 +10,7 @@ import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 import { until } from '../support/until';
 
 const ID = 'AAECAwQFBgcICQoLDA0ODw';
+const NOBODYS_ID = 'BAECAwQFBgcICQoLDA0ODw';
 const PAUSE_SECONDS = 14_400;
 
 interface Playback {
@@ -237,7 +238,7 @@ describe.each([
   });
 
   it.each([
-    ['of nobody', `song/playback/${ID}`, undefined],
+    ['of nobody', `song/playback/${NOBODYS_ID}`, undefined],
     ['that is no id', 'song/playback/x', undefined],
     ['of another subject', 'song/playback/OWN', bearer()],
     ['of another track', 'other/playback/OWN', undefined],
