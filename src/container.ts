@@ -22,6 +22,11 @@ import { createAdmissions, type Admissions } from './services/admissions';
 import { createCachedMetadata } from './services/cached-metadata';
 import { createMetadataService, type MetadataService } from './services/metadata-service';
 import { type Playbacks } from './services/playback';
+import {
+  createPlaybackGrants,
+  derivePlaybackKeys,
+  type PlaybackGrants,
+} from './services/playback-grants';
 import { createPlaybacks } from './services/playbacks';
 import { createQuotaStore } from './services/quota-store';
 import { createRedisCounter } from './services/redis-counter';
@@ -52,6 +57,7 @@ export interface Container {
   readonly readyMetadata: ReadyMetadata;
   readonly tokens: RememberedTokens;
   readonly admissions: Admissions;
+  readonly grants: PlaybackGrants;
   readonly playbacks: Playbacks;
   readonly quotas: {
     readonly openings: FastQuota;
@@ -134,6 +140,7 @@ export async function createContainer(
       ttlMs: Math.max(ADMISSION_TTL_MS, config.rateLimit.windowMs),
       now: clock,
     }),
+    grants: createPlaybackGrants(derivePlaybackKeys(config)),
     playbacks,
     quotas,
     memory,
