@@ -12,6 +12,7 @@ import {
   createExtendPlayback,
 } from './controllers/playback-controller';
 import { createPrepareController } from './controllers/prepare-controller';
+import { createProgressController } from './controllers/progress-controller';
 import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
@@ -25,6 +26,7 @@ import {
   createPlaybackLimit,
   createTrackLimit,
 } from './middleware/rate-limit';
+import { createUnreadContentClosing } from './middleware/read-json';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
@@ -131,6 +133,8 @@ function createApp(container: Container): Express {
         limit: createContinuationLimit(quotas.continuations),
         extend: createExtendPlayback(container),
         end: createEndPlayback(container),
+        report: createProgressController(container),
+        closeUnread: createUnreadContentClosing(),
       },
     }),
   );
