@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
@@ -5,14 +6,27 @@ import { createHealthController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
+import {
+  createBeginPlayback,
+  createEndPlayback,
+  createExtendPlayback,
+} from './controllers/playback-controller';
 import { createPrepareController } from './controllers/prepare-controller';
+import { createProgressController } from './controllers/progress-controller';
 import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
+import { createAuthenticateGrant } from './middleware/authenticate-grant';
 import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
-import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
+import {
+  createContinuationLimit,
+  createMetadataLimit,
+  createPlaybackLimit,
+  createTrackLimit,
+} from './middleware/rate-limit';
+import { createUnreadContentClosing } from './middleware/read-json';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
@@ -30,7 +44,8 @@ export function createRequestListener(container: Container): RequestListener {
 /** The order of middleware and routers, nothing else. */
 function createApp(container: Container): Express {
   const { config, tracks, metadata, media, tokens, quotas, admissions } = container;
-  const { clock, createBoundary, memory } = container;
+  const { clock, createBoundary, memory, grants, playbacks } = container;
+  const failures = quotas.authFailures;
   const browserFields = container.browserFields.handler;
   const requestCheck = createRequestCheck();
   const answerOptions = createOptionsAnswer();
@@ -75,7 +90,8 @@ function createApp(container: Container): Express {
       nameRoute,
       methodGuard,
       refuseContent: createContentRefusal(),
-      authenticate: createAuthenticate({ tokens, failures: quotas.authFailures }),
+      authenticateGrant: createAuthenticateGrant({ grants, playbacks, failures }),
+      authenticate: createAuthenticate({ tokens, failures }),
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
@@ -102,6 +118,23 @@ function createApp(container: Container): Express {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
         send: createPrepareController(media.productions),
+      },
+      playback: {
+        begin: {
+          select: createSelectTrack({ ...selection, plan: planStream }),
+          limit: createPlaybackLimit({ ...quotas, admissions }),
+          send: createBeginPlayback({
+            ...container,
+            pauseSeconds: config.playbackPauseSeconds,
+            createId: () => randomBytes(16).toString('base64url'),
+            now: clock,
+          }),
+        },
+        limit: createContinuationLimit(quotas.continuations),
+        extend: createExtendPlayback(container),
+        end: createEndPlayback(container),
+        report: createProgressController(container),
+        closeUnread: createUnreadContentClosing(),
       },
     }),
   );

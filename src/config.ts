@@ -1,6 +1,18 @@
-import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import {
+  corsOrigin,
+  host,
+  loudnessTarget,
+  MAX_TIMER_MS,
+  MAX_TIMER_SECONDS,
+  optionalText,
+  redisUrl,
+  secret,
+  trustProxy,
+  wholeNumber,
+  workers,
+} from './config-values';
 
 /** Everything the service can be told from outside, parsed and complete. */
 export type Config = Readonly<z.infer<typeof environment>>;
@@ -21,85 +33,6 @@ export class ConfigError extends Error {
 }
 
 const LOG_LEVELS = ['error', 'warn', 'info', 'http', 'verbose', 'debug', 'silly'] as const;
-const MIN_SECRET_BYTES = 32;
-/** setTimeout fires at once beyond this */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-const MAX_TIMER_SECONDS = Math.floor(MAX_TIMER_MS / 1000);
-
-/** far more than any machine has use for, and few enough to be started by mistake */
-const MAX_WORKERS = 256;
-const WORKERS_WANTED = `must be a whole number from 1 to ${MAX_WORKERS}, or auto`;
-
-const isLongEnough = (secret: string): boolean => Buffer.byteLength(secret) >= MIN_SECRET_BYTES;
-
-const wholeNumber = (min: number, max: number, unit?: string) => {
-  const kind = unit === undefined ? 'a whole number' : `a whole number of ${unit}`;
-  const wanted = `must be ${kind} from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, wanted)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, wanted);
-};
-
-const workers = z
-  .string()
-  .regex(/^(?:auto|\d{1,15})$/, WORKERS_WANTED)
-  .transform((value) =>
-    value === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : Number(value),
-  )
-  .refine((value) => value >= 1 && value <= MAX_WORKERS, WORKERS_WANTED)
-  .transform((value) => (value === 1 ? undefined : value));
-
-const LOUDNESS_WANTED = 'must be a number of LUFS from -40 to -5';
-
-const loudnessTarget = z
-  .string()
-  .regex(/^-\d{1,2}(?:\.\d{1,2})?$/, LOUDNESS_WANTED)
-  .transform(Number)
-  .refine((value) => value >= -40 && value <= -5, LOUDNESS_WANTED);
-
-const optionalText = z.string().optional();
-
-const secret = z
-  .string(`is required: a random string of at least ${MIN_SECRET_BYTES} bytes`)
-  .refine(isLongEnough, `must be at least ${MIN_SECRET_BYTES} bytes long`);
-
-const host = z.string().refine(
-  // a name whose last label is a number would be an address, and is none
-  (value) => isIP(value) !== 0 || /^(?:[\w-]+\.)*(?=[\w-]*[a-z_])[\w-]+\.?$/i.test(value),
-  'must be an IP address or a host name',
-);
-
-const redisUrl = z
-  .string()
-  .refine(
-    (value) =>
-      value === '' ||
-      value.startsWith('/') ||
-      (/^rediss?:\/\/./.test(value) && isUrlOf(value, ['redis:', 'rediss:'])),
-    'must be a redis:// or rediss:// URL, the absolute path of a socket, or empty for none',
-  );
-
-const corsOrigin = z
-  .string()
-  .transform((value) => value.split(',').map((origin) => origin.trim()))
-  .refine(
-    (origins) => (origins.length === 1 && origins[0] === '*') || origins.every(isOrigin),
-    'must be * or a comma-separated list of origins such as https://player.example.com',
-  )
-  .transform((origins): '*' | readonly string[] => (origins[0] === '*' ? '*' : origins));
-
-const trustProxy = z
-  .string()
-  .refine(
-    (value) => /^\d{1,2}$/.test(value) || value.split(',').every((part) => isSubnet(part.trim())),
-    'must be the number of proxies in front (0 for none) or a comma-separated list of their addresses or CIDR ranges',
-  )
-  .transform((value): number | readonly string[] =>
-    /^\d+$/.test(value) ? Number(value) : value.split(',').map((part) => part.trim()),
-  );
-
 /** The variables, in the order of `.env.example` and the README. */
 const environment = z
   .object({
@@ -110,6 +43,9 @@ const environment = z
     JWT_SECRET_PREVIOUS: secret.optional(),
     JWT_ISSUER: optionalText,
     JWT_AUDIENCE: optionalText,
+    JWT_PUBLIC_KEY: optionalText,
+    JWKS_URL: optionalText,
+    JWT_REQUIRED_SCOPE: optionalText,
     AUDIO_FILES_DIR: z.string().default('./uploads/audio'),
     REDIS_URL: redisUrl.default('redis://localhost:6379'),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -131,6 +67,15 @@ const environment = z
     CACHE_DIR: z.string().default('./cache'),
     CACHE_MAX_BYTES: wholeNumber(0, 999_999_999_999_999, 'bytes').default(2_000_000_000),
     LOUDNESS_TARGET_LUFS: loudnessTarget.default(-14),
+    PLAYBACK_SECRET: secret.optional(),
+    PLAYBACK_PAUSE_SECONDS: wholeNumber(0, 86_400, 'seconds').default(14_400),
+    MAX_PLAYBACKS_PER_SUBJECT: wholeNumber(0, 1_000, 'playbacks').default(0),
+    PLAYS_STREAM: z
+      .string()
+      .regex(/^[\w:.{}-]{1,128}$/, 'must be the name of a Redis key')
+      .default('tuneton:plays'),
+    RESCAN_SECONDS: wholeNumber(1, 604_800, 'seconds').default(900),
+    PLAYER_PAGE: z.enum(['true', 'false'], 'must be true or false').optional(),
   })
   .transform((env) => ({
     port: env.PORT,
@@ -140,6 +85,10 @@ const environment = z
     jwtSecrets: [env.JWT_SECRET, ...(env.JWT_SECRET_PREVIOUS ? [env.JWT_SECRET_PREVIOUS] : [])],
     jwtIssuer: env.JWT_ISSUER,
     jwtAudience: env.JWT_AUDIENCE,
+    /** PEM, or the path of a file with it */
+    jwtPublicKey: env.JWT_PUBLIC_KEY,
+    jwksUrl: env.JWKS_URL,
+    jwtRequiredScope: env.JWT_REQUIRED_SCOPE,
     audioFilesDir: env.AUDIO_FILES_DIR,
     /** undefined: run without Redis */
     redisUrl: env.REDIS_URL === '' ? undefined : env.REDIS_URL,
@@ -168,6 +117,14 @@ const environment = z
     cacheDir: env.CACHE_DIR,
     cacheMaxBytes: env.CACHE_MAX_BYTES,
     loudnessTargetLufs: env.LOUDNESS_TARGET_LUFS,
+    /** undefined: keys for grants are derived from the JWT secrets */
+    playbackSecret: env.PLAYBACK_SECRET,
+    playbackPauseSeconds: env.PLAYBACK_PAUSE_SECONDS,
+    /** 0: any number */
+    maxPlaybacksPerSubject: env.MAX_PLAYBACKS_PER_SUBJECT,
+    playsStream: env.PLAYS_STREAM,
+    rescanSeconds: env.RESCAN_SECONDS,
+    isPlayerPageOn: (env.PLAYER_PAGE ?? String(env.NODE_ENV === 'development')) === 'true',
   }));
 
 /** Names of every variable that is read, in the order of the documentation. */
@@ -200,23 +157,4 @@ function findExampleSecrets(env: Readonly<Record<string, string | undefined>>): 
   return ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']
     .filter((name) => env[name] === EXAMPLE_JWT_SECRET)
     .map((name) => `${name} must not be the example value in production`);
-}
-
-function isUrlOf(value: string, protocols: readonly string[]): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname } = new URL(value);
-  return protocols.includes(protocol) && hostname !== '';
-}
-
-function isOrigin(value: string): boolean {
-  // a pattern would be compared as it stands, and never match
-  return (
-    isUrlOf(value, ['http:', 'https:']) && new URL(value).origin === value && !value.includes('*')
-  );
-}
-
-/** A range of all addresses would trust whoever asks. */
-function isSubnet(value: string): boolean {
-  if (/\/0+$/.test(value)) return false;
-  return z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]).safeParse(value).success;
 }

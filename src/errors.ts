@@ -7,11 +7,16 @@ export type ErrorCode =
   | 'unauthorized'
   | 'invalid_token'
   | 'invalid_request'
+  | 'insufficient_scope'
+  | 'invalid_grant'
+  | 'grant_ended'
   | 'not_found'
   | 'track_not_found'
   | 'artwork_not_found'
+  | 'playback_not_found'
   | 'method_not_allowed'
   | 'request_timeout'
+  | 'too_many_playbacks'
   | 'precondition_failed'
   | 'content_too_large'
   | 'uri_too_long'
@@ -35,12 +40,15 @@ export type ErrorCode =
  */
 export class AppError extends Error {
   override readonly name = 'AppError';
+  /** members of the answer beside `message` */
+  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly details?: Readonly<Record<string, unknown>> },
   ) {
     super(message, options);
+    this.details = options?.details ?? {};
   }
 }

@@ -11,11 +11,16 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
   invalid_request: 400,
   unauthorized: 401,
   invalid_token: 401,
+  insufficient_scope: 403,
+  invalid_grant: 403,
+  grant_ended: 403,
   not_found: 404,
   track_not_found: 404,
   artwork_not_found: 404,
+  playback_not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,
+  too_many_playbacks: 409,
   precondition_failed: 412,
   content_too_large: 413,
   uri_too_long: 414,
@@ -72,7 +77,7 @@ export function answerError(error: unknown, context: RequestContext, res: Server
   if (status === 503) res.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
   res.statusCode = status;
   res.setHeader('Cache-Control', 'no-store');
-  sendJson(res, formatError(failure.code, failure.message));
+  sendJson(res, { ...formatError(failure.code, failure.message), ...failure.details });
 }
 
 /** The error answer of the API. */

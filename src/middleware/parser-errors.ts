@@ -108,6 +108,7 @@ function refuse(
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(content)}`,
     `X-Request-Id: ${requestId}`,
+    'Referrer-Policy: no-referrer',
     'X-Content-Type-Options: nosniff',
     `Access-Control-Expose-Headers: ${EXPOSED_FIELDS.join(',')}`,
     // the origin of a request that could not be read is not known

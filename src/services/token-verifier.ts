@@ -1,10 +1,15 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { verify, JsonWebTokenError, type Jwt, type VerifyOptions } from 'jsonwebtoken';
 import { AppError } from '../errors';
+import { type Grant } from './playback';
 
 /** Whom a valid token speaks for. */
 export interface Principal {
   readonly subject: string;
+  /** whoever shows a playback grant instead of a token may do what it says, no more */
+  readonly grant?: Grant;
+  /** undefined: every track */
+  readonly mayOpen?: (trackId: string) => boolean;
 }
 
 export interface TokenVerifier {
