@@ -64,7 +64,13 @@ async function play(playback: NewPlayback, steps: readonly Step[]): Promise<bool
   const counted: boolean[] = [];
   for (const [seconds, position, state] of steps) {
     await wait(seconds * 1000);
-    counted.push((await report(playback, position, state)) === true);
+    let isCounted = await report(playback, position, state);
+    // a busy machine may take longer than Redis is waited for: then a player says it again
+    for (let tries = 0; !here.redis.isUp() && tries < 3; tries += 1) {
+      await until(() => here.redis.isUp(), 'redis is in use again');
+      isCounted = await report(playback, position, state);
+    }
+    counted.push(isCounted === true);
   }
   return counted;
 }
