@@ -4,6 +4,7 @@ import { connectRedis, type RedisGateway } from '../../src/adapters/redis';
 import { createLogger } from '../../src/observability/logger';
 import { type NewPlayback, type Playbacks } from '../../src/services/playback';
 import { createPlaybacks } from '../../src/services/playbacks';
+import { until } from './until';
 
 export const PAUSE_MS = 14_400_000;
 export const PLAYS_STREAM = 'plays';
@@ -26,6 +27,7 @@ export async function startReplica(
   now: () => number = Date.now,
 ): Promise<PlaybackReplica> {
   const redis = await connectRedis(address, logger);
+  await until(() => redis.isUp(), 'redis is in use');
   const warnings: unknown[] = [];
   const playbacks = createPlaybacks({
     redis,
