@@ -12,6 +12,7 @@ import { createAuthenticate } from './middleware/authenticate';
 import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
+import { createTrackPermission } from './middleware/permit-track';
 import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
@@ -75,7 +76,12 @@ function createApp(container: Container): Express {
       nameRoute,
       methodGuard,
       refuseContent: createContentRefusal(),
-      authenticate: createAuthenticate({ tokens, failures: quotas.authFailures }),
+      authenticate: createAuthenticate({
+        tokens,
+        failures: quotas.authFailures,
+        requiredScope: config.jwtRequiredScope,
+      }),
+      permitTrack: createTrackPermission(),
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,

@@ -26,8 +26,7 @@ import { createRedisCounter } from './services/redis-counter';
 import { createSettledStore, type SettledStore } from './services/settled-store';
 import { AUTH_FAILURES_PREFIX, CONTINUATIONS_PREFIX, OPENINGS_PREFIX } from './services/redis-keys';
 import { createReadyMetadata, type ReadyMetadata } from './services/ready-metadata';
-import { createRememberedTokens, type RememberedTokens } from './services/remembered-tokens';
-import { createTokenVerifier } from './services/token-verifier';
+import { type RememberedTokens } from './services/remembered-tokens';
 import { createHotBlocks } from './services/hot-blocks';
 import { createKeptTracks, type KeptTracks } from './services/kept-tracks';
 import { createTrackSource } from './services/track-source';
@@ -37,6 +36,7 @@ import { type SharedCounter } from './services/shared-counter';
 import { createChunkMemory, type ChunkMemory } from './streaming/chunk-memory';
 import { createLocalStore } from './storage/local-store';
 import { type TrackStore } from './storage/track-store';
+import { openTokens } from './tokens';
 
 /** Everything the app is made of, opened and ready. */
 export interface Container {
@@ -106,6 +106,7 @@ export async function createContainer(
   const ffmpeg = openFfmpeg(config.ffmpegPath);
   const media = await createMedia({ config, logger, metadata, tagReader, redis, memory, ffmpeg });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
+  const tokens = openTokens(config, logger, clock);
 
   return {
     config,
@@ -116,7 +117,7 @@ export async function createContainer(
     readyMetadata: createReadyMetadata(),
     metadata,
     media,
-    tokens: openTokens(config, () => clock() / 1000),
+    tokens: tokens.tokens,
     admissions: createAdmissions({
       redis,
       ...(peers ? { peers: peers.admissions } : {}),
@@ -130,6 +131,7 @@ export async function createContainer(
     clock,
     createBoundary: randomUUID,
     async close() {
+      tokens.close();
       await shutdown();
       await media.close();
       await tagReader.close();
@@ -143,19 +145,6 @@ async function openRedis({ redisUrl }: Config, logger: Logger): Promise<RedisGat
   if (redisUrl !== undefined) return connectRedis(redisUrl, logger);
   logger.info('no redis is configured: limits and caches are local');
   return noRedis;
-}
-
-function openTokens(
-  { jwtSecrets, jwtIssuer, jwtAudience }: Config,
-  now: () => number,
-): RememberedTokens {
-  const verifier = createTokenVerifier({
-    secrets: jwtSecrets,
-    issuer: jwtIssuer,
-    audience: jwtAudience,
-    now,
-  });
-  return createRememberedTokens(verifier, now);
 }
 
 function createQuotas(

@@ -14,6 +14,8 @@ export interface StreamRoutesDeps {
   readonly methodGuard: RequestHandler;
   readonly refuseContent: RequestHandler;
   readonly authenticate: RequestHandler;
+  /** of every address below a track */
+  readonly permitTrack: RequestHandler;
   readonly stream: TrackSteps;
   readonly metadata: TrackSteps;
   /** what is made of a track, by the path behind it */
@@ -27,6 +29,7 @@ export function createStreamRoutes({
   methodGuard,
   refuseContent,
   authenticate,
+  permitTrack,
   stream,
   metadata,
   derived,
@@ -38,6 +41,7 @@ export function createStreamRoutes({
   router.all('/:trackId/prepare', nameRoute);
   for (const path of Object.keys(derived)) router.all(`/:trackId${path}`, nameRoute);
   router.use(methodGuard, refuseContent, authenticate);
+  router.use('/:trackId', permitTrack);
   router.get('/:trackId', stream.select, stream.limit, stream.send);
   router.get('/:trackId/metadata', metadata.select, metadata.limit, metadata.send);
   for (const [path, { select, limit, send }] of Object.entries(derived)) {

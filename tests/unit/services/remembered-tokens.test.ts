@@ -1,6 +1,7 @@
 import { sign } from 'jsonwebtoken';
 import { AppError } from '../../../src/errors';
 import { createRememberedTokens } from '../../../src/services/remembered-tokens';
+import { createSecretKeys } from '../../../src/services/token-keys';
 import { createTokenVerifier, type TokenInspector } from '../../../src/services/token-verifier';
 import { TEST_SECRET } from '../../support/sign-token';
 
@@ -17,7 +18,7 @@ function create() {
   const clock = { now: NOW };
   const now = (): number => clock.now;
   const verifier = createTokenVerifier({
-    secrets: [TEST_SECRET],
+    keys: createSecretKeys([TEST_SECRET]),
     issuer: undefined,
     audience: undefined,
     now,
@@ -65,7 +66,8 @@ describe('createRememberedTokens()', () => {
       fresh.clock.now = known.clock.now = second;
       const isAccepted = ({ tokens }: ReturnType<typeof create>): boolean => {
         try {
-          return tokens.verify(token).subject === 'anna';
+          const verdict = tokens.verify(token);
+          return 'subject' in verdict && verdict.subject === 'anna';
         } catch {
           return false;
         }
@@ -127,7 +129,7 @@ describe('createRememberedTokens()', () => {
     const inspected: string[] = [];
     const tokens = createRememberedTokens(
       {
-        verify: (token) => ({ subject: token }),
+        prepare: () => undefined,
         inspect(token) {
           inspected.push(token);
           return { principal: { subject: token }, refusedAtSeconds: NOW + 60 };
