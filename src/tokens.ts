@@ -42,7 +42,12 @@ function openKeys(
   if (jwksUrl !== undefined) {
     const fetchKeySet = createKeySetClient(jwksUrl);
     const keys = createFetchedKeys({ fetchKeySet, logger, onRemoval, now });
-    return { keys, close: keys.close };
+    return {
+      keys,
+      close() {
+        keys.close();
+      },
+    };
   }
   const keys = jwtPublicKeys ? createPublicKeys(jwtPublicKeys) : createSecretKeys(jwtSecrets);
   return { keys, close: () => undefined };
