@@ -17,7 +17,7 @@ export interface RememberedTokens extends TokenVerifier {
 
 /** Bounds this process: about 3 MB when full. A token forgotten is verified again. */
 const MAX_TOKENS = 10_000;
-/** of all tokens together, about 10 MB when full; each is named in a token of 4 kB */
+/** of all tokens together: 5 MB with short ids; no token names more than fit into 4 kB */
 const MAX_TRACKS = 100_000;
 
 /**

@@ -171,7 +171,7 @@ describe('createRememberedTokens()', () => {
     const waiting = [tokens.verify('anna'), tokens.verify('ben')];
     expect([inspected, tokens.recall('anna')]).toEqual([[], undefined]);
     resolve();
-    expect(await Promise.all(waiting)).toEqual([{ subject: 'anna' }, { subject: 'ben' }]);
+    expect([await waiting[0], await waiting[1]]).toEqual([{ subject: 'anna' }, { subject: 'ben' }]);
     expect(tokens.verify('anna')).toEqual({ subject: 'anna' });
     expect(inspected).toEqual(['anna', 'ben']);
   });
