@@ -20,6 +20,7 @@ import { createAuthenticateGrant } from './middleware/authenticate-grant';
 import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
+import { createTrackPermission } from './middleware/permit-track';
 import {
   createContinuationLimit,
   createMetadataLimit,
@@ -91,7 +92,12 @@ function createApp(container: Container): Express {
       methodGuard,
       refuseContent: createContentRefusal(),
       authenticateGrant: createAuthenticateGrant({ grants, playbacks, failures }),
-      authenticate: createAuthenticate({ tokens, failures }),
+      authenticate: createAuthenticate({
+        tokens,
+        failures,
+        requiredScope: config.jwtRequiredScope,
+      }),
+      permitTrack: createTrackPermission(),
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,

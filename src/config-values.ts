@@ -44,8 +44,11 @@ export const loudnessTarget = z
 
 export const optionalText = z.string().optional();
 
+/** What belongs behind the name of a secret that is missing. */
+export const SECRET_WANTED = `a random string of at least ${MIN_SECRET_BYTES} bytes`;
+
 export const secret = z
-  .string(`is required: a random string of at least ${MIN_SECRET_BYTES} bytes`)
+  .string()
   .refine(isLongEnough, `must be at least ${MIN_SECRET_BYTES} bytes long`);
 
 export const host = z.string().refine(
@@ -82,6 +85,28 @@ export const trustProxy = z
   .transform((value): number | readonly string[] =>
     /^\d+$/.test(value) ? Number(value) : value.split(',').map((part) => part.trim()),
   );
+
+export const keySetUrl = z
+  .string()
+  .refine(
+    (value) =>
+      (isUrlOf(value, ['https:']) || (isUrlOf(value, ['http:']) && isLoopback(value))) &&
+      new URL(value).username === '' &&
+      new URL(value).password === '',
+    'must be an https:// URL, or http:// on loopback, without user name and password',
+  );
+
+/** scope-token of RFC 6749 §3.3; it goes into a quoted string as it stands */
+export const requiredScope = z
+  .string()
+  .regex(
+    /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/,
+    'must be one scope of at most 128 ASCII characters, without spaces, quotes and backslashes',
+  );
+
+function isLoopback(value: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(new URL(value).hostname);
+}
 
 function isUrlOf(value: string, protocols: readonly string[]): boolean {
   if (!URL.canParse(value)) return false;

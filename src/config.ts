@@ -1,14 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { publicKeys } from './config-keys';
 import {
   corsOrigin,
   host,
+  keySetUrl,
   loudnessTarget,
   MAX_TIMER_MS,
   MAX_TIMER_SECONDS,
   optionalText,
   redisUrl,
+  requiredScope,
   secret,
+  SECRET_WANTED,
   trustProxy,
   wholeNumber,
   workers,
@@ -39,13 +43,13 @@ const environment = z
     PORT: wholeNumber(0, 65_535).default(3005),
     HOST: host.optional(),
     NODE_ENV: z.string().default('development'),
-    JWT_SECRET: secret,
+    JWT_SECRET: secret.optional(),
     JWT_SECRET_PREVIOUS: secret.optional(),
     JWT_ISSUER: optionalText,
     JWT_AUDIENCE: optionalText,
-    JWT_PUBLIC_KEY: optionalText,
-    JWKS_URL: optionalText,
-    JWT_REQUIRED_SCOPE: optionalText,
+    JWT_PUBLIC_KEY: publicKeys.optional(),
+    JWKS_URL: keySetUrl.optional(),
+    JWT_REQUIRED_SCOPE: requiredScope.optional(),
     AUDIO_FILES_DIR: z.string().default('./uploads/audio'),
     REDIS_URL: redisUrl.default('redis://localhost:6379'),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -81,12 +85,11 @@ const environment = z
     port: env.PORT,
     host: env.HOST,
     nodeEnv: env.NODE_ENV,
-    /** the first signs and verifies, the rest only verify */
-    jwtSecrets: [env.JWT_SECRET, ...(env.JWT_SECRET_PREVIOUS ? [env.JWT_SECRET_PREVIOUS] : [])],
+    /** the first signs and verifies, the rest only verify; none where tokens are signed by public key */
+    jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((value) => value !== undefined),
     jwtIssuer: env.JWT_ISSUER,
     jwtAudience: env.JWT_AUDIENCE,
-    /** PEM, or the path of a file with it */
-    jwtPublicKey: env.JWT_PUBLIC_KEY,
+    jwtPublicKeys: env.JWT_PUBLIC_KEY,
     jwksUrl: env.JWKS_URL,
     jwtRequiredScope: env.JWT_REQUIRED_SCOPE,
     audioFilesDir: env.AUDIO_FILES_DIR,
@@ -145,16 +148,43 @@ export function parseConfig(env: NodeJS.ProcessEnv): Config {
   const result = environment.safeParse(present);
   const problems = [
     ...(result.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
+    ...findKeyProblems(present),
     ...findExampleSecrets(present),
-  ];
+  ].sort((one, other) => positionOf(one) - positionOf(other));
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return result.data;
 }
 
-/** Apart from the schema, which looks at several variables only when each of them is right. */
-function findExampleSecrets(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+type Present = Readonly<Record<string, string | undefined>>;
+
+/** Where a problem's variable stands in the documentation. */
+function positionOf(problem: string): number {
+  return VARIABLE_NAMES.indexOf(problem.slice(0, problem.indexOf(' ')));
+}
+
+/**
+ * Apart from the schema, which looks at several variables only when each of them is right. With two
+ * kinds of key a token could choose which one it is held against.
+ */
+function findKeyProblems(env: Present): readonly string[] {
+  const [kind, ...others] = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWKS_URL'].filter(
+    (name) => env[name] !== undefined,
+  );
+  if (kind === undefined) return [`JWT_SECRET is required: ${SECRET_WANTED}`];
+  const problems = others.map((name) => `${name} must not be set together with ${kind}`);
+  if (kind === 'JWT_SECRET') return problems;
+  if (env.JWT_SECRET_PREVIOUS !== undefined) {
+    problems.push(`JWT_SECRET_PREVIOUS must not be set together with ${kind}`);
+  }
+  if (env.PLAYBACK_SECRET === undefined) {
+    problems.push(`PLAYBACK_SECRET is required with ${kind}: ${SECRET_WANTED}`);
+  }
+  return problems;
+}
+
+function findExampleSecrets(env: Present): readonly string[] {
   if (env.NODE_ENV !== 'production') return [];
-  return ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']
+  return ['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'PLAYBACK_SECRET']
     .filter((name) => env[name] === EXAMPLE_JWT_SECRET)
     .map((name) => `${name} must not be the example value in production`);
 }

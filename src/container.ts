@@ -33,8 +33,7 @@ import { createRedisCounter } from './services/redis-counter';
 import { createSettledStore, type SettledStore } from './services/settled-store';
 import { AUTH_FAILURES_PREFIX, CONTINUATIONS_PREFIX, OPENINGS_PREFIX } from './services/redis-keys';
 import { createReadyMetadata, type ReadyMetadata } from './services/ready-metadata';
-import { createRememberedTokens, type RememberedTokens } from './services/remembered-tokens';
-import { createTokenVerifier } from './services/token-verifier';
+import { type RememberedTokens } from './services/remembered-tokens';
 import { createHotBlocks } from './services/hot-blocks';
 import { createKeptTracks, type KeptTracks } from './services/kept-tracks';
 import { createTrackSource } from './services/track-source';
@@ -44,6 +43,7 @@ import { type SharedCounter } from './services/shared-counter';
 import { createChunkMemory, type ChunkMemory } from './streaming/chunk-memory';
 import { createLocalStore } from './storage/local-store';
 import { type TrackStore } from './storage/track-store';
+import { openTokens } from './tokens';
 
 /** Everything the app is made of, opened and ready. */
 export interface Container {
@@ -123,6 +123,7 @@ export async function createContainer(
     warn: (message, reason) => logger.warn(message, { error: describeError(reason) }),
     now: clock,
   });
+  const tokens = openTokens(config, logger, clock);
 
   return {
     config,
@@ -133,7 +134,7 @@ export async function createContainer(
     readyMetadata: createReadyMetadata(),
     metadata,
     media,
-    tokens: openTokens(config, () => clock() / 1000),
+    tokens: tokens.tokens,
     admissions: createAdmissions({
       redis,
       ...(peers ? { peers: peers.admissions } : {}),
@@ -149,6 +150,7 @@ export async function createContainer(
     clock,
     createBoundary: randomUUID,
     async close() {
+      tokens.close();
       await shutdown();
       playbacks.close();
       await media.close();
@@ -163,19 +165,6 @@ async function openRedis({ redisUrl }: Config, logger: Logger): Promise<RedisGat
   if (redisUrl !== undefined) return connectRedis(redisUrl, logger);
   logger.info('no redis is configured: limits and caches are local');
   return noRedis;
-}
-
-function openTokens(
-  { jwtSecrets, jwtIssuer, jwtAudience }: Config,
-  now: () => number,
-): RememberedTokens {
-  const verifier = createTokenVerifier({
-    secrets: jwtSecrets,
-    issuer: jwtIssuer,
-    audience: jwtAudience,
-    now,
-  });
-  return createRememberedTokens(verifier, now);
 }
 
 function createQuotas(

@@ -16,6 +16,8 @@ async function runDemo(): Promise<void> {
     CACHE_DIR: join(__dirname, '..', 'cache'),
     ...process.env,
     JWT_SECRET: secret,
+    JWT_PUBLIC_KEY: '',
+    JWKS_URL: '',
   });
   if (!service) return;
 

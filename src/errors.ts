@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'not_implemented'
   | 'ffmpeg_unavailable'
   | 'version_not_supported'
+  | 'keys_unavailable'
   | 'library_unavailable'
   | 'track_unavailable'
   | 'overloaded'

@@ -51,7 +51,9 @@ export function createFastLane(container: Container, app: RequestListener): Requ
   const readPlain = (req: IncomingMessage, res: ServerResponse): Plain | undefined => {
     const request = readPlainRequest(req);
     const principal = request && tokens.recall(request.token);
-    return principal && { ...request, req, res, principal };
+    // a track that the token does not allow is an error, and the app's to answer
+    if (!principal || principal.mayOpen?.(request.trackId) === false) return undefined;
+    return { ...request, req, res, principal };
   };
 
   const isAdmitted = ({ principal, trackId, isMetadata }: Plain): boolean =>

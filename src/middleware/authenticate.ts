@@ -19,6 +19,8 @@ export interface AuthenticateDeps {
   readonly tokens: TokenVerifier;
   /** counts failures of an address */
   readonly failures: Quota;
+  /** that tokens must have, as far as one is configured */
+  readonly requiredScope: string | undefined;
 }
 
 const REALM = 'TuneTON';
@@ -42,15 +44,23 @@ export function vouchFor(req: IncomingMessage, principal: Principal): void {
  * Only failures are counted by address: many listeners share one, and none of them may be refused
  * for what a neighbour does.
  */
-export function createAuthenticate({ tokens, failures }: AuthenticateDeps): RequestHandler {
+export function createAuthenticate({
+  tokens,
+  failures,
+  requiredScope,
+}: AuthenticateDeps): RequestHandler {
   return async (req, res, next) => {
     try {
-      req.principal = verified.get(req) ?? tokens.verify(readBearerToken(req));
+      const verdict = verified.get(req) ?? tokens.verify(readBearerToken(req));
+      req.principal = verdict instanceof Promise ? await verdict : verdict;
     } catch (error) {
-      if (error instanceof AppError) {
+      // without keys nothing is known of the token: it may well be right
+      if (error instanceof AppError && error.code !== 'keys_unavailable') {
         await failures.count(req, res);
         // a word of another protocol there (RFC 6749 §5.2)
-        if (error.code !== 'invalid_grant') res.set('WWW-Authenticate', formatChallenge(error));
+        if (error.code !== 'invalid_grant') {
+          res.set('WWW-Authenticate', formatChallenge(error, requiredScope));
+        }
       }
       throw error;
     }
@@ -85,9 +95,16 @@ function readBearerToken(req: Request): string {
   return token;
 }
 
-function formatChallenge({ code, message }: AppError): string {
+/**
+ * What is asked of a client that was refused (RFC 6750 §3).
+ *
+ * @param scope named where a token lacks it
+ */
+export function formatChallenge({ code, message }: AppError, scope?: string): string {
   const challenge = `Bearer realm="${REALM}"`;
-  return code === 'unauthorized'
-    ? challenge
-    : `${challenge}, error="${code}", error_description="${message}"`;
+  if (code === 'unauthorized') return challenge;
+  const failed = `${challenge}, error="${code}", error_description="${message}"`;
+  return code === 'insufficient_scope' && scope !== undefined
+    ? `${failed}, scope="${scope}"`
+    : failed;
 }

@@ -32,6 +32,7 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
   internal_error: 500,
   not_implemented: 501,
   ffmpeg_unavailable: 501,
+  keys_unavailable: 503,
   library_unavailable: 503,
   track_unavailable: 503,
   overloaded: 503,

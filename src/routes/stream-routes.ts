@@ -16,6 +16,8 @@ export interface StreamRoutesDeps {
   /** of the routes that a playback grant opens */
   readonly authenticateGrant: RequestHandler;
   readonly authenticate: RequestHandler;
+  /** of every address below a track */
+  readonly permitTrack: RequestHandler;
   readonly stream: TrackSteps;
   readonly metadata: TrackSteps;
   /** what is made of a track, by the path behind it */
@@ -45,6 +47,7 @@ export function createStreamRoutes({
   refuseContent,
   authenticateGrant,
   authenticate,
+  permitTrack,
   stream,
   metadata,
   derived,
@@ -57,10 +60,11 @@ export function createStreamRoutes({
   for (const path of [...opened, ...others]) router.all(path, nameRoute);
   const { begin, limit, extend, end, report, closeUnread } = playback;
   router.use(methodGuard);
-  router.post(PROGRESS, authenticateGrant, authenticate, limit, report, closeUnread);
+  router.post(PROGRESS, authenticateGrant, authenticate, permitTrack, limit, report, closeUnread);
   router.use(refuseContent);
   router.get(opened, authenticateGrant);
   router.use(authenticate);
+  router.use('/:trackId', permitTrack);
   router.get('/:trackId', stream.select, stream.limit, stream.send);
   router.get('/:trackId/metadata', metadata.select, metadata.limit, metadata.send);
   for (const [path, { select, limit, send }] of Object.entries(derived)) {

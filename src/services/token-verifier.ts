@@ -1,7 +1,8 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
 import { verify, JsonWebTokenError, type Jwt, type VerifyOptions } from 'jsonwebtoken';
 import { AppError } from '../errors';
 import { type Grant } from './playback';
+import { type TokenKey, type TokenKeys } from './token-keys';
+import { hasScope, readAllowedTracks } from './token-permissions';
 
 /** Whom a valid token speaks for. */
 export interface Principal {
@@ -13,8 +14,13 @@ export interface Principal {
 }
 
 export interface TokenVerifier {
-  /** @throws AppError `invalid_token` whose message says what is wrong, in the words of RFC 6750 */
-  verify(token: string): Principal;
+  /**
+   * A promise only where the key of the token has to be fetched first.
+   *
+   * @throws AppError `invalid_token` whose message says what is wrong, in the words of RFC 6750;
+   *   `insufficient_scope` for a token that is valid and lacks the required scope; `keys_unavailable`
+   */
+  verify(token: string): Principal | Promise<Principal>;
 }
 
 /** A token that is valid now, and how long it goes on being so. */
@@ -22,39 +28,42 @@ export interface VerifiedToken {
   readonly principal: Principal;
   /** seconds since 1970, clock tolerance included; from then on it is refused */
   readonly refusedAtSeconds: number;
+  /** entries of its claims that have to be kept */
+  readonly trackCount?: number;
 }
 
-export interface TokenInspector extends TokenVerifier {
+export interface TokenInspector {
+  /** As of {@link TokenKeys}: to be awaited before `inspect`, where it is a promise. */
+  prepare(token: string): Promise<void> | undefined;
   /** @throws AppError as {@link TokenVerifier.verify} */
   inspect(token: string): VerifiedToken;
 }
 
 export interface TokenVerifierOptions {
-  /** HMAC secrets, each one string as it stands; any of them verifies */
-  readonly secrets: readonly string[];
+  readonly keys: TokenKeys;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
+  /** scope that every token must have */
+  readonly requiredScope?: string | undefined;
   /** seconds since 1970 */
   readonly now?: () => number;
 }
 
-/** A constant: a token that chooses its own algorithm chooses its own verdict (RFC 8725 §3.1). */
-const ALGORITHMS: VerifyOptions['algorithms'] = ['HS256'];
 const CLOCK_TOLERANCE_SECONDS = 30;
 const MAX_TOKEN_BYTES = 4_096;
 const MAX_SUBJECT_LENGTH = 128;
 
+type Options = VerifyOptions & { complete: true };
+
 /** Verifies bearer tokens (RFC 7519) of one issuer. Key hints in a token's header are never followed. */
 export function createTokenVerifier({
-  secrets,
+  keys,
   issuer,
   audience,
+  requiredScope,
   now = () => Date.now() / 1000,
 }: TokenVerifierOptions): TokenInspector {
-  // as keys, so that no secret is taken for something else because of how it looks
-  const keys = secrets.map((secret) => createSecretKey(secret, 'utf8'));
-  const options = (): VerifyOptions & { complete: true } => ({
-    algorithms: ALGORITHMS,
+  const options = (): Options => ({
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     clockTimestamp: now(),
     complete: true,
@@ -62,23 +71,23 @@ export function createTokenVerifier({
     ...(audience === undefined ? {} : { audience }),
   });
 
-  const inspect = (token: string): VerifiedToken => {
-    if (token.length > MAX_TOKEN_BYTES) throw invalid('The token is too long');
-    return toVerified(verifyWithAny(token, keys, options()));
+  return {
+    // what is too long is not even looked at
+    prepare: (token) => (token.length > MAX_TOKEN_BYTES ? undefined : keys.prepare(token)),
+    inspect(token) {
+      if (token.length > MAX_TOKEN_BYTES) throw invalid('The token is too long');
+      const jwt = verifyWithAny(token, keys.candidates(token), options());
+      return toVerified(jwt, requiredScope);
+    },
   };
-  return { inspect, verify: (token) => inspect(token).principal };
 }
 
-/** The first secret's error is the one to tell: it is the current secret. */
-function verifyWithAny(
-  token: string,
-  keys: readonly KeyObject[],
-  options: VerifyOptions & { complete: true },
-): Jwt {
+/** The first key's error is the one to tell: it is the current key. */
+function verifyWithAny(token: string, keys: readonly TokenKey[], options: Options): Jwt {
   let firstError: unknown;
-  for (const key of keys) {
+  for (const { key, algorithm } of keys) {
     try {
-      return verify(token, key, options);
+      return verify(token, key, { ...options, algorithms: [algorithm] });
     } catch (error) {
       firstError ??= error;
       if (!isWrongSignature(error)) throw translate(error);
@@ -87,7 +96,14 @@ function verifyWithAny(
   throw translate(firstError);
 }
 
-function toVerified({ header, payload }: Jwt): VerifiedToken {
+function toVerified(
+  { header, payload, signature }: Jwt,
+  requiredScope: string | undefined,
+): VerifiedToken {
+  // the library decodes more than one text to the same bytes; tokens have one form
+  if (Buffer.from(signature, 'base64url').toString('base64url') !== signature) {
+    throw invalid('The token is not valid');
+  }
   // an extension the issuer marked critical is one we would have to understand (RFC 7515 §4.1.11)
   if ('crit' in header) throw invalid('The token uses an extension that is not supported');
   if (typeof payload === 'string' || Array.isArray(payload))
@@ -97,7 +113,15 @@ function toVerified({ header, payload }: Jwt): VerifiedToken {
   if (typeof subject !== 'string' || subject === '' || subject.length > MAX_SUBJECT_LENGTH) {
     throw invalid(`The token needs a subject of 1 to ${MAX_SUBJECT_LENGTH} characters`);
   }
-  return { principal: { subject }, refusedAtSeconds: payload.exp + CLOCK_TOLERANCE_SECONDS };
+  const allowed = readAllowedTracks(payload);
+  if (requiredScope !== undefined && !hasScope(payload, requiredScope)) {
+    throw new AppError('insufficient_scope', 'The token lacks the scope that is needed here');
+  }
+  return {
+    principal: { subject, ...(allowed ? { mayOpen: allowed.mayOpen } : {}) },
+    refusedAtSeconds: payload.exp + CLOCK_TOLERANCE_SECONDS,
+    ...(allowed ? { trackCount: allowed.count } : {}),
+  };
 }
 
 function isWrongSignature(error: unknown): boolean {

@@ -1,6 +1,7 @@
 import { sign } from 'jsonwebtoken';
 import { AppError } from '../../../src/errors';
 import { createRememberedTokens } from '../../../src/services/remembered-tokens';
+import { createSecretKeys } from '../../../src/services/token-keys';
 import { createTokenVerifier, type TokenInspector } from '../../../src/services/token-verifier';
 import { TEST_SECRET } from '../../support/sign-token';
 
@@ -17,7 +18,7 @@ function create() {
   const clock = { now: NOW };
   const now = (): number => clock.now;
   const verifier = createTokenVerifier({
-    secrets: [TEST_SECRET],
+    keys: createSecretKeys([TEST_SECRET]),
     issuer: undefined,
     audience: undefined,
     now,
@@ -46,7 +47,7 @@ describe('createRememberedTokens()', () => {
   it('knows a token no longer than the verifier would accept it, to the second', () => {
     const { clock, tokens } = create();
     const token = tokenOf('anna', NOW + 60);
-    tokens.verify(token);
+    void tokens.verify(token);
     clock.now = NOW + 60 + TOLERANCE_SECONDS - 0.001;
     expect(tokens.recall(token)).toEqual({ subject: 'anna' });
     expect(tokens.verify(token)).toEqual({ subject: 'anna' });
@@ -61,11 +62,12 @@ describe('createRememberedTokens()', () => {
       const fresh = create();
       const known = create();
       const token = tokenOf('anna', exp);
-      known.tokens.verify(token);
+      void known.tokens.verify(token);
       fresh.clock.now = known.clock.now = second;
       const isAccepted = ({ tokens }: ReturnType<typeof create>): boolean => {
         try {
-          return tokens.verify(token).subject === 'anna';
+          const verdict = tokens.verify(token);
+          return 'subject' in verdict && verdict.subject === 'anna';
         } catch {
           return false;
         }
@@ -77,8 +79,8 @@ describe('createRememberedTokens()', () => {
   it('keeps the expiry of each token of a subject apart', () => {
     const { clock, tokens, inspected } = create();
     const [early, late] = [tokenOf('anna', NOW + 10), tokenOf('anna', NOW + 1_000)];
-    tokens.verify(early);
-    tokens.verify(late);
+    void tokens.verify(early);
+    void tokens.verify(late);
     clock.now = NOW + 10 + TOLERANCE_SECONDS;
     expect(tokens.recall(early)).toBeUndefined();
     expect(tokens.recall(late)).toEqual({ subject: 'anna' });
@@ -88,8 +90,8 @@ describe('createRememberedTokens()', () => {
   it('never takes one token for another', () => {
     const { tokens } = create();
     const [anna, ben] = [tokenOf('anna', NOW + 60), tokenOf('ben', NOW + 60)];
-    tokens.verify(anna);
-    tokens.verify(ben);
+    void tokens.verify(anna);
+    void tokens.verify(ben);
     expect(tokens.recall(anna)).toEqual({ subject: 'anna' });
     expect(tokens.recall(ben)).toEqual({ subject: 'ben' });
     // payload of one, signature of the other
@@ -127,7 +129,7 @@ describe('createRememberedTokens()', () => {
     const inspected: string[] = [];
     const tokens = createRememberedTokens(
       {
-        verify: (token) => ({ subject: token }),
+        prepare: () => undefined,
         inspect(token) {
           inspected.push(token);
           return { principal: { subject: token }, refusedAtSeconds: NOW + 60 };
@@ -135,13 +137,58 @@ describe('createRememberedTokens()', () => {
       },
       () => NOW,
     );
-    for (let i = 0; i < MAX_TOKENS; i += 1) tokens.verify(`token-${i}`);
+    for (let i = 0; i < MAX_TOKENS; i += 1) void tokens.verify(`token-${i}`);
     expect(tokens.recall('token-0')).toBeDefined(); // used now
-    tokens.verify('one more');
+    void tokens.verify('one more');
     expect(tokens.recall('token-1')).toBeUndefined();
     expect(tokens.recall('token-0')).toBeDefined();
     expect(tokens.recall(`token-${MAX_TOKENS - 1}`)).toBeDefined();
-    tokens.verify('token-1');
+    void tokens.verify('token-1');
     expect(inspected).toHaveLength(MAX_TOKENS + 2);
+  });
+
+  it('knows no token any more when it is told to forget', () => {
+    const { tokens, inspected } = create();
+    const token = tokenOf('anna', NOW + 60);
+    void tokens.verify(token);
+    tokens.forget();
+    expect(tokens.recall(token)).toBeUndefined();
+    expect(tokens.verify(token)).toEqual({ subject: 'anna' });
+    expect(inspected).toHaveLength(2);
+  });
+
+  it('verifies a token whose key is fetched when that is over, and gives no promise after that', async () => {
+    let resolve: () => void = () => undefined;
+    const promise = new Promise<void>((settle) => (resolve = settle));
+    const inspected: string[] = [];
+    const tokens = createRememberedTokens({
+      prepare: () => promise,
+      inspect(token) {
+        inspected.push(token);
+        return { principal: { subject: token }, refusedAtSeconds: Infinity };
+      },
+    });
+    const waiting = [tokens.verify('anna'), tokens.verify('ben')];
+    expect([inspected, tokens.recall('anna')]).toEqual([[], undefined]);
+    resolve();
+    expect([await waiting[0], await waiting[1]]).toEqual([{ subject: 'anna' }, { subject: 'ben' }]);
+    expect(tokens.verify('anna')).toEqual({ subject: 'anna' });
+    expect(inspected).toEqual(['anna', 'ben']);
+  });
+
+  it('knows fewer tokens when they name many tracks', () => {
+    const tokens = createRememberedTokens({
+      prepare: () => undefined,
+      inspect: (token) => ({
+        principal: { subject: token },
+        refusedAtSeconds: Infinity,
+        trackCount: 199,
+      }),
+    });
+    for (let i = 0; i < 1_000; i += 1) void tokens.verify(`token-${i}`);
+    const known = Array.from({ length: 1_000 }, (_token, i) => tokens.recall(`token-${i}`));
+    // 110,000 in all, and each takes one more for itself
+    expect(known.filter(Boolean)).toHaveLength(550);
+    expect(known.at(-1)).toBeDefined();
   });
 });

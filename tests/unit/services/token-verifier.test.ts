@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { type AddressInfo } from 'node:net';
 import { sign } from 'jsonwebtoken';
 import { AppError } from '../../../src/errors';
+import { createSecretKeys } from '../../../src/services/token-keys';
 import {
   createTokenVerifier,
-  type TokenVerifier,
+  type TokenInspector,
   type TokenVerifierOptions,
 } from '../../../src/services/token-verifier';
 
@@ -19,9 +20,12 @@ const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const ed = generateKeyPairSync('ed25519');
 
-function verifier(options: Partial<TokenVerifierOptions> = {}): TokenVerifier {
+function verifier({
+  secrets = [SECRET],
+  ...options
+}: Partial<TokenVerifierOptions & { secrets: string[] }> = {}): TokenInspector {
   return createTokenVerifier({
-    secrets: [SECRET],
+    keys: createSecretKeys(secrets),
     issuer: undefined,
     audience: undefined,
     now: () => NOW,
@@ -49,7 +53,7 @@ function signed(claims: unknown): string {
 
 function verdictOf(token: string, from = verifier()): string {
   try {
-    return `accepted for ${from.verify(token).subject}`;
+    return `accepted for ${from.inspect(token).principal.subject}`;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return error.code;
@@ -358,14 +362,18 @@ function signedOfLength(length: number): string {
 describe('createTokenVerifier()', () => {
   it('accepts what the library signs, and what is signed by hand', () => {
     const token = sign({ sub: 'listener' }, SECRET, { algorithm: 'HS256', expiresIn: 600 });
-    expect(verifier({ now: () => Date.now() / 1000 }).verify(token)).toEqual({
+    expect(verifier({ now: () => Date.now() / 1000 }).inspect(token).principal).toEqual({
       subject: 'listener',
     });
-    expect(verifier().verify(signed(CLAIMS))).toEqual({ subject: 'listener' });
+    expect(verifier().inspect(signed(CLAIMS)).principal).toEqual({ subject: 'listener' });
   });
 
   it('goes by the real clock unless told', () => {
-    const real = createTokenVerifier({ secrets: [SECRET], issuer: undefined, audience: undefined });
+    const real = createTokenVerifier({
+      keys: createSecretKeys([SECRET]),
+      issuer: undefined,
+      audience: undefined,
+    });
     const seconds = Math.floor(Date.now() / 1000);
     expect(verdictOf(signed({ sub: 'a', exp: seconds + 60 }), real)).toBe('accepted for a');
     expect(verdictOf(signed({ sub: 'a', exp: seconds - 60 }), real)).toBe('invalid_token');
@@ -387,7 +395,7 @@ describe('createTokenVerifier()', () => {
     it('tell in the message nothing of the token, the secret or the library', () => {
       for (const [, token] of forged) {
         try {
-          verifier().verify(token);
+          verifier().inspect(token);
         } catch (error) {
           const { message } = error as AppError;
           expect(message).toMatch(/^The token [a-z0-9 ]+$/);
@@ -446,7 +454,7 @@ describe('createTokenVerifier()', () => {
       'e@example.com',
       '🎵',
     ])('may be %j', (sub) => {
-      expect(verifier().verify(signed({ ...CLAIMS, sub }))).toEqual({ subject: sub });
+      expect(verifier().inspect(signed({ ...CLAIMS, sub })).principal).toEqual({ subject: sub });
     });
   });
 
@@ -485,7 +493,7 @@ describe('createTokenVerifier()', () => {
       [{ nbf: NOW + 60 }, 'The token is not valid yet'],
       [{ exp: undefined }, 'The token has no expiry'],
     ])('that are wrong are named: %j', (claims, message) => {
-      expect(() => verifier().verify(signed({ ...CLAIMS, ...claims }))).toThrow(message);
+      expect(() => verifier().inspect(signed({ ...CLAIMS, ...claims }))).toThrow(message);
     });
   });
 
@@ -557,9 +565,9 @@ describe('createTokenVerifier()', () => {
 
     it.each([SECRET, PREVIOUS])('hold a token to its times whichever signed it', (secret) => {
       const expired = forge(header, { ...CLAIMS, exp: NOW - 60 }, secret);
-      expect(() => both.verify(expired)).toThrow('The token has expired');
+      expect(() => both.inspect(expired)).toThrow('The token has expired');
       const early = forge(header, { ...CLAIMS, nbf: NOW + 60 }, secret);
-      expect(() => both.verify(early)).toThrow('The token is not valid yet');
+      expect(() => both.inspect(early)).toThrow('The token is not valid yet');
     });
   });
 
