@@ -1,7 +1,8 @@
 import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
-import { createHealthController } from './controllers/ops-controller';
+import { createCatalogueController, createSelectListing } from './controllers/catalogue-controller';
+import { createHealthController, createReadinessController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
@@ -12,7 +13,7 @@ import { createAuthenticate } from './middleware/authenticate';
 import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
-import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
+import { createListingLimit, createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
@@ -64,6 +65,7 @@ function createApp(container: Container): Express {
         methodGuard,
       ],
       health: createHealthController(config.nodeEnv),
+      ready: createReadinessController(container.readiness),
     }),
   );
   app.use(createRequestContext(container));
@@ -76,6 +78,11 @@ function createApp(container: Container): Express {
       methodGuard,
       refuseContent: createContentRefusal(),
       authenticate: createAuthenticate({ tokens, failures: quotas.authFailures }),
+      catalogue: {
+        select: createSelectListing({ catalogue: container.catalogue, now: clock }),
+        limit: createListingLimit(quotas.openings),
+        send: createCatalogueController(),
+      },
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
