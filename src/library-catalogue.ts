@@ -28,7 +28,8 @@ export interface CatalogueDeps {
 export function openCatalogue(deps: CatalogueDeps): Catalogue {
   const { config, logger, tagReader, redis, memory, replacements } = deps;
   const { audioFilesDir } = config;
-  const store = replacements.store ?? createLocalStore(audioFilesDir, memory, undefined, noSightings);
+  const store =
+    replacements.store ?? createLocalStore(audioFilesDir, memory, undefined, noSightings);
   const library =
     replacements.library ?? (replacements.store ? noLibrary : createLocalLibrary(audioFilesDir));
   // its own: a listener must not come to wait for what the scan has put behind all others

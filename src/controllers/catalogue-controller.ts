@@ -57,8 +57,7 @@ export function createSelectListing({ catalogue, now }: SelectListingDeps): Requ
 /** GET and HEAD /api/stream, for a listing that is planned and paid for. */
 export function createCatalogueController(): RequestHandler {
   return ({ listing }, res) => {
-    if (listing?.kind !== 'planned') throw listing?.error ?? new TypeError('no list was made');
-    const { plan, content } = listing;
+    const { plan, content } = plannedListing(listing);
     if (plan.status === 412) {
       throw new AppError('precondition_failed', 'The list is not in the state that was asked for');
     }
@@ -67,13 +66,19 @@ export function createCatalogueController(): RequestHandler {
   };
 }
 
+/** @throws what making the list threw, now that it has been counted */
+function plannedListing(listing: Listing | undefined): Listing & { readonly kind: 'planned' } {
+  if (listing?.kind === 'planned') return listing;
+  throw listing ? listing.error : new TypeError('no list was made for this route');
+}
+
 /** @throws AppError `bad_request` naming what is allowed */
 function readQuery({ originalUrl, principal }: Request): CatalogueQuery {
   const start = originalUrl.indexOf('?');
   const query = new URLSearchParams(start < 0 ? '' : originalUrl.slice(start));
   refuseOthers(query, ['search', 'cursor', 'limit']);
   const search = readOnce(query, 'search') ?? '';
-  if ([...search].length > MAX_SEARCH_CHARACTERS) {
+  if (Array.from(search).length > MAX_SEARCH_CHARACTERS) {
     throw new AppError('bad_request', `search may have ${MAX_SEARCH_CHARACTERS} characters`);
   }
   const cursor = readOnce(query, 'cursor');

@@ -51,8 +51,7 @@ export function createLocalStore(
   known?: Sightings,
 ): TrackStore {
   const library = resolve(root);
-  const sightings =
-    known ?? createSightings(createFolderViews(library, clocks), clocks.wallNow);
+  const sightings = known ?? createSightings(createFolderViews(library, clocks), clocks.wallNow);
 
   /** @param expected in which state the file needs no other look */
   const openFile = async (

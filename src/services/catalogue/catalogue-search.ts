@@ -53,8 +53,7 @@ export function createCatalogueSearch(): CatalogueSearch {
       remembered.set(key, finding);
       return finding;
     },
-    // async, so that an overload is a rejection here as well
-    // eslint-disable-next-line @typescript-eslint/require-await
+    // so that an overload is a rejection here as well
     filter: async (tracks, passes) => filter(tracks, passes),
   };
 }

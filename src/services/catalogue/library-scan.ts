@@ -175,13 +175,15 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
     }, PROGRESS_INTERVAL_MS).unref();
     timers.add(progress);
     // behind the reading of the folders
-    void turn.then(() => tracks.idle()).then(() => {
-      clearInterval(progress);
-      isScanning = false;
-      if (isClosed) return;
-      isComplete = true;
-      logger.info('first scan of the library is complete', describeProgress(startedAt));
-    });
+    void turn
+      .then(() => tracks.idle())
+      .then(() => {
+        clearInterval(progress);
+        isScanning = false;
+        if (isClosed) return;
+        isComplete = true;
+        logger.info('first scan of the library is complete', describeProgress(startedAt));
+      });
   };
 
   const describeProgress = (startedAt: number): Record<string, number> => ({

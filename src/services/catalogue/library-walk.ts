@@ -14,6 +14,7 @@ export interface LibraryWalkDeps {
   readonly onGone: (ids: readonly string[]) => void;
   /** Something in a folder has changed. */
   readonly onChange: (folderId: string) => void;
+  /** Once, however often it is tried again. */
   readonly onWatchesExhausted: (error: WatchesExhausted) => void;
   /** A folder cannot be read now; what was known of it stays. */
   readonly onTrouble: (error: unknown) => void;
@@ -53,6 +54,7 @@ export function createLibraryWalk(deps: LibraryWalkDeps): LibraryWalk {
   const { library, onTracks, onGone, onChange, onWatchesExhausted, onTrouble } = deps;
   const nodes = new Map<string, Node>();
   let isWatching = true;
+  let wasExhaustionTold = false;
   let isClosed = false;
 
   const forget = (folderId: string): void => {
@@ -76,7 +78,8 @@ export function createLibraryWalk(deps: LibraryWalkDeps): LibraryWalk {
     } catch (error) {
       if (!(error instanceof WatchesExhausted)) throw error;
       isWatching = false; // the other folders keep theirs
-      onWatchesExhausted(error);
+      if (!wasExhaustionTold) onWatchesExhausted(error);
+      wasExhaustionTold = true;
       return undefined;
     }
   };

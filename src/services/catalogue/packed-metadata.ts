@@ -1,10 +1,7 @@
 import { trackMetadataSchema, type TrackMetadata } from '../metadata-service';
 
 /** What the catalogue lists of a track: its metadata, but for what has to be measured. */
-export const listedTrackSchema = trackMetadataSchema
-  .unwrap()
-  .omit({ loudness: true })
-  .readonly();
+export const listedTrackSchema = trackMetadataSchema.unwrap().omit({ loudness: true }).readonly();
 
 const KEYS = Object.keys(listedTrackSchema.unwrap().shape).filter((key) => key !== 'id');
 /** Left out of answers where there is nothing to say; all others are null then. */
