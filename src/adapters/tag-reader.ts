@@ -122,6 +122,7 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     format: AudioFormat,
     isBehind = false,
   ): Promise<Result[W]> {
+    if (isClosed) throw closing(); // a turn taken now would never be passed on
     await (isBehind ? takeTurnBehind() : takeTurn());
     if (isClosed) throw closing();
     const thread = takeThread();

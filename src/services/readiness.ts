@@ -37,7 +37,7 @@ export interface Readiness {
 }
 
 export interface ReadinessDeps {
-  readonly catalogue: Pick<Catalogue, 'state'>;
+  readonly catalogue: Pick<Catalogue, 'state' | 'lookAgain'>;
   readonly redis: () => ReadinessAnswer['redis'];
 }
 
@@ -48,6 +48,8 @@ export function createReadiness({ catalogue, redis }: ReadinessDeps): Readiness 
     check() {
       const { library, isComplete, listed, found, scanned, folders, isWatching } =
         catalogue.state();
+      // for the next probe: this one must not wait
+      catalogue.lookAgain();
       const isReady = !isDraining && library === 'available';
       const isStarting = !isDraining && library === 'unknown';
       return {

@@ -30,7 +30,8 @@ const EXHAUSTED = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
  */
 export function createLocalLibrary(
   root: string,
-  watchFolder: WatchFolder = (path, onChange) => watch(path, { persistent: false }, onChange),
+  watchFolder: WatchFolder = (path, onChange) =>
+    watch(path, { persistent: false }).on('change', onChange),
 ): Library {
   const library = resolve(root);
   return {

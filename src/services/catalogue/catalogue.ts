@@ -51,7 +51,10 @@ export interface Catalogue {
    *   when too many searches wait
    */
   list(query: CatalogueQuery): Promise<CataloguePage>;
+  /** What is known; nothing is looked at. */
   state(): CatalogueState;
+  /** Has what {@link Catalogue.state} says of the library checked, without waiting for it. */
+  lookAgain(): void;
   close(): Promise<void>;
 }
 
@@ -87,6 +90,9 @@ export function createCatalogue(index: CatalogueIndex, scan: LibraryScan): Catal
       };
     },
     state: () => ({ ...scan.state(), listed: index.snapshot().length }),
+    lookAgain() {
+      scan.lookAgain();
+    },
     close: () => scan.close(),
   };
 }

@@ -21,7 +21,8 @@ export function createDescribeTrack(tracks: TrackSource, metadata: MetadataServi
       const selected = await tracks.select(id);
       try {
         const described = await metadata.describe(selected);
-        const track = indexTrack(described.metadata, selected.track.fileName);
+        // the id that is kept anyway, not its copy
+        const track = { ...indexTrack(described.metadata, selected.track.fileName), id };
         return { track, isFinal: described.isFinal };
       } finally {
         await selected.track.close();

@@ -30,15 +30,22 @@ export interface ScanState {
 
 export interface LibraryScan {
   start(): void;
+  /** What is known; nothing is looked at. */
   state(): ScanState;
+  /** Has a look taken at whether the library is there, soon and at most once a second. */
+  lookAgain(): void;
   close(): Promise<void>;
 }
 
+/** How often a library that is missing is looked for. */
 const LOOK_INTERVAL_MS = 5_000;
+/** How old what is known of it may be before somebody who asks has it looked at. */
+const LOOK_AGAIN_MS = 1_000;
 /** A look that takes longer has met a disk that hangs. */
 const PATIENCE_MS = 10_000;
 /** Changes come in crowds: an album is many files, a file many writes. */
 const GATHER_MS = 250;
+const CLOSING_MS = 2_000;
 const PROGRESS_INTERVAL_MS = 10_000;
 /** How long the list outlives the library: a volume that comes back costs no second scan. */
 const KEEP_MS = 3_600_000;
@@ -58,6 +65,7 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
   let isClosed = false;
   let gathering: NodeJS.Timeout | undefined;
   let lookStartedAt: number | undefined;
+  let lookedAt = -Infinity;
   let isWaiting = false;
   let lastScanAt = -Infinity;
   let lastSeenAt = performance.now();
@@ -139,7 +147,7 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
     availability = 'available';
     lastSeenAt = performance.now();
     root = found;
-    if (isNews || lastSeenAt - lastScanAt >= rescanMs) await scan(found);
+    if (isNews || isScanDue()) await scan(found);
   };
 
   const lose = (): void => {
@@ -195,18 +203,21 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
 
   /** Not in turn: a scan takes minutes, and this is to notice a disk that hangs. */
   const look = async (): Promise<void> => {
-    if (lookStartedAt !== undefined) return;
+    if (lookStartedAt !== undefined || isClosed) return;
     lookStartedAt = performance.now();
     const found = await library.look().catch(() => undefined);
+    lookedAt = performance.now();
     lookStartedAt = undefined;
-    const isDue = performance.now() - lastScanAt >= rescanMs;
-    const isSame = found !== undefined && found.state === root?.state;
-    if (isSame && availability === 'available') lastSeenAt = performance.now();
-    if ((isSame && availability === 'available' && !isDue) || isWaiting) return;
+    const isAsBefore =
+      availability === 'available' && found !== undefined && found.state === root?.state;
+    if (isAsBefore) lastSeenAt = lookedAt;
+    if ((isAsBefore && !isScanDue()) || isWaiting) return;
     isWaiting = true;
     await inTurn(lookAround);
     isWaiting = false;
   };
+
+  const isScanDue = (): boolean => performance.now() - lastScanAt >= rescanMs;
 
   const isHanging = (): boolean =>
     lookStartedAt !== undefined && performance.now() - lookStartedAt > PATIENCE_MS;
@@ -214,8 +225,14 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
   return {
     start() {
       if (timers.size > 0 || isClosed) return;
-      timers.add(setInterval(() => void look(), Math.min(LOOK_INTERVAL_MS, rescanMs)).unref());
-      void look();
+      const tick = (): void => {
+        if (availability !== 'available' || isScanDue()) void look();
+      };
+      timers.add(setInterval(tick, Math.min(LOOK_INTERVAL_MS, rescanMs)).unref());
+      tick();
+    },
+    lookAgain() {
+      if (timers.size > 0 && performance.now() - lookedAt > LOOK_AGAIN_MS) void look();
     },
     state: () => ({
       library: isHanging() ? 'unavailable' : availability,
@@ -230,7 +247,9 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
       clearTimeout(gathering);
       for (const timer of timers) clearInterval(timer);
       walk.close();
-      await tracks.close();
+      // what hangs in a disk must not keep the process
+      const patience = new Promise<void>((resolve) => setTimeout(resolve, CLOSING_MS).unref());
+      await Promise.race([tracks.close(), patience]);
     },
   };
 }
