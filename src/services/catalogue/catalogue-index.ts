@@ -55,21 +55,24 @@ function mergeSorted(
   tracks: readonly IndexedTrack[],
   changes: readonly (readonly [string, IndexedTrack | undefined])[],
 ): IndexedTrack[] {
-  const merged: IndexedTrack[] = [];
+  // at its full size from the beginning: growing would leave several of these behind
+  const merged = new Array<IndexedTrack>(tracks.length + changes.length);
+  let length = 0;
   let at = 0;
   for (const [id, track] of changes) {
     let next = tracks[at];
     while (next && compareIds(next.id, id) < 0) {
-      merged.push(next);
+      merged[length++] = next;
       at += 1;
       next = tracks[at];
     }
     if (next?.id === id) at += 1;
-    if (track) merged.push(track);
+    if (track) merged[length++] = track;
   }
   for (; at < tracks.length; at += 1) {
     const rest = tracks[at];
-    if (rest) merged.push(rest);
+    if (rest) merged[length++] = rest;
   }
+  merged.length = length;
   return merged;
 }

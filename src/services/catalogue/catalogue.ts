@@ -52,15 +52,10 @@ export interface Catalogue {
    */
   list(query: CatalogueQuery): Promise<CataloguePage>;
   /** What is known; nothing is looked at. */
-  state(): CatalogueState;
+  state(): ScanState;
   /** Has what {@link Catalogue.state} says of the library checked, without waiting for it. */
   lookAgain(): void;
   close(): Promise<void>;
-}
-
-export interface CatalogueState extends ScanState {
-  /** tracks in the list */
-  readonly listed: number;
 }
 
 export function createCatalogue(index: CatalogueIndex, scan: LibraryScan): Catalogue {
@@ -89,7 +84,7 @@ export function createCatalogue(index: CatalogueIndex, scan: LibraryScan): Catal
         complete: isComplete,
       };
     },
-    state: () => ({ ...scan.state(), listed: index.snapshot().length }),
+    state: () => scan.state(),
     lookAgain() {
       scan.lookAgain();
     },

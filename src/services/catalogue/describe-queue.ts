@@ -1,5 +1,6 @@
 /** Ids that wait for their description; each once, first come, first served. */
 export interface DescribeQueue {
+  /** running ones included */
   readonly waiting: number;
   add(id: string): void;
   remove(id: string): void;
@@ -39,7 +40,7 @@ export function createDescribeQueue(describe: (id: string) => Promise<void>): De
 
   return {
     get waiting() {
-      return waiting.size;
+      return waiting.size + running.size;
     },
     add(id) {
       if (isClosed) return;

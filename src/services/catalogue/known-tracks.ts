@@ -18,12 +18,13 @@ export type DescribeTrack = (id: string) => Promise<
 export interface KnownTracks {
   /** names found, that can be opened or have not been tried */
   readonly found: number;
+  /** of those, what is in the index */
+  readonly listed: number;
   /** of those, what is not described yet */
   readonly waiting: number;
   /** What is new or changed is described; with a retry also what could not be the last time. */
   note(tracks: readonly ListedTrack[], isRetry: boolean): Promise<void>;
   forget(ids: readonly string[]): void;
-  forgetAll(): void;
   idle(): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,6 +33,7 @@ interface Known {
   readonly state: string;
   /** described for good in this state, or found to be nothing */
   isSettled: boolean;
+  isListed: boolean;
 }
 
 /** About 350 MB; a library with more is no accident of links. */
@@ -40,6 +42,7 @@ const STEPS_BETWEEN_LOOKS = 256;
 
 export function createKnownTracks(index: CatalogueIndex, describe: DescribeTrack): KnownTracks {
   const tracks = new Map<string, Known>();
+  let listed = 0;
   const queue = createDescribeQueue(async (id) => {
     const known = tracks.get(id);
     const described = await describe(id).catch(() => 'failed' as const);
@@ -48,36 +51,48 @@ export function createKnownTracks(index: CatalogueIndex, describe: DescribeTrack
     if (described === 'failed') return;
     if (described) index.put(described.track);
     else index.delete(id);
+    setListed(known, described !== undefined);
     known.isSettled = described?.isFinal ?? false;
   });
+
+  const setListed = (known: Known, isListed: boolean): void => {
+    if (known.isListed !== isListed) listed += isListed ? 1 : -1;
+    known.isListed = isListed;
+  };
 
   return {
     get found() {
       return tracks.size;
     },
+    get listed() {
+      return listed;
+    },
     get waiting() {
       return queue.waiting;
     },
-    async note(listed, isRetry) {
+    async note(names, isRetry) {
       const breathe = createBreather();
-      for (const [i, { id, state }] of listed.entries()) {
+      for (const [i, { id, state }] of names.entries()) {
         if (i % STEPS_BETWEEN_LOOKS === 0) await breathe();
         const known = tracks.get(id);
         if (known?.state === state && (known.isSettled || !isRetry)) continue;
         if (!known && tracks.size >= MOST_TRACKS) continue;
-        if (known?.state !== state) tracks.set(id, { state, isSettled: false });
+        if (known?.state !== state) {
+          // what is listed stays until it is described anew
+          tracks.set(id, { state, isSettled: false, isListed: known?.isListed ?? false });
+        }
         queue.add(id);
       }
     },
     forget(ids) {
       for (const id of ids) {
-        if (!tracks.delete(id)) continue;
+        const known = tracks.get(id);
+        if (!known) continue;
+        setListed(known, false);
+        tracks.delete(id);
         queue.remove(id);
         index.delete(id);
       }
-    },
-    forgetAll() {
-      this.forget([...tracks.keys()]);
     },
     idle: () => queue.idle(),
     close: () => queue.close(),

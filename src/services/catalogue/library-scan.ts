@@ -21,7 +21,9 @@ export interface ScanState {
   readonly isComplete: boolean;
   /** names of tracks found so far */
   readonly found: number;
-  /** of those, how many have been described */
+  /** of those, how many are in the list */
+  readonly listed: number;
+  /** of those, how many have been described, or could not be opened */
   readonly scanned: number;
   readonly folders: number;
   /** false where folders could not be watched: changes are then seen by the next full scan */
@@ -195,7 +197,7 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
   };
 
   const describeProgress = (startedAt: number): Record<string, number> => ({
-    tracks: index.snapshot().length,
+    tracks: tracks.listed,
     found: tracks.found,
     folders: walk.folderCount,
     seconds: secondsSince(startedAt),
@@ -238,6 +240,7 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
       library: isHanging() ? 'unavailable' : availability,
       isComplete,
       found: tracks.found,
+      listed: tracks.listed,
       scanned: tracks.found - tracks.waiting,
       folders: walk.folderCount,
       isWatching: walk.isWatching,
