@@ -67,6 +67,10 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
   let running = 0;
   let isClosed = false;
 
+  function assertOpen(): void {
+    if (isClosed) throw closing();
+  }
+
   async function takeTurn(): Promise<void> {
     if (running < MOST_THREADS) {
       running += 1;
@@ -122,9 +126,9 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     format: AudioFormat,
     isBehind = false,
   ): Promise<Result[W]> {
-    if (isClosed) throw closing(); // a turn taken now would never be passed on
+    assertOpen(); // a turn taken after the end would never be passed on
     await (isBehind ? takeTurnBehind() : takeTurn());
-    if (isClosed) throw closing();
+    assertOpen();
     const thread = takeThread();
     const parsing = thread.parse(wanted, {
       sizeBytes: track.sizeBytes,

@@ -241,7 +241,8 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
       isComplete,
       found: tracks.found,
       listed: tracks.listed,
-      scanned: tracks.found - tracks.waiting,
+      // what was forgotten while it was looked into counts as neither
+      scanned: Math.max(0, tracks.found - tracks.waiting),
       folders: walk.folderCount,
       isWatching: walk.isWatching,
     }),
