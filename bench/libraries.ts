@@ -17,6 +17,8 @@ export interface Libraries {
   collection(): Library;
   /** so many tracks of 4 KiB in one folder; of two counts, the lower one's are in both */
   ofCount(count: number): Library;
+  /** so many tracks of 4 KiB, ten in an album, ten albums of an artist */
+  albums(count: number): Library;
 }
 
 const READY_TRACK_BYTES = 4_096;
@@ -62,6 +64,17 @@ export function createLibraries(dir: string, isQuick: boolean): Libraries {
       const tracks = Array.from({ length: count }, (_, index) =>
         trackMaker.make(libraryDir, `small-${index}`, SMALL_TRACK_BYTES),
       );
+      settle(libraryDir);
+      return { dir: libraryDir, tracks };
+    },
+    albums(count) {
+      const libraryDir = openFolder(`albums-of-${count}`);
+      const tracks = Array.from({ length: count }, (_, index) => {
+        const album = Math.floor(index / 10);
+        const artist = 100_000 + Math.floor(album / 10);
+        const folder = join(libraryDir, `Artist ${artist}`, `Album ${album}`);
+        return trackMaker.make(folder, `album-${album}-${index % 10}`, SMALL_TRACK_BYTES);
+      });
       settle(libraryDir);
       return { dir: libraryDir, tracks };
     },

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
-import { createHealthController } from './controllers/ops-controller';
+import { createCatalogueController, createSelectListing } from './controllers/catalogue-controller';
+import { createHealthController, createReadinessController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
@@ -23,6 +24,7 @@ import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createTrackPermission } from './middleware/permit-track';
 import {
   createContinuationLimit,
+  createListingLimit,
   createMetadataLimit,
   createPlaybackLimit,
   createTrackLimit,
@@ -80,6 +82,7 @@ function createApp(container: Container): Express {
         methodGuard,
       ],
       health: createHealthController(config.nodeEnv),
+      ready: createReadinessController(container.readiness),
     }),
   );
   app.use(createRequestContext(container));
@@ -98,6 +101,11 @@ function createApp(container: Container): Express {
         requiredScope: config.jwtRequiredScope,
       }),
       permitTrack: createTrackPermission(),
+      catalogue: {
+        select: createSelectListing({ catalogue: container.catalogue, now: clock }),
+        limit: createListingLimit(quotas.openings),
+        send: createCatalogueController(),
+      },
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,

@@ -1,4 +1,5 @@
 import { cachedMetadata } from './cached-metadata';
+import { catalogue } from './catalogue';
 import { coldMetadata } from './cold-metadata';
 import { collection } from './collection';
 import { growth } from './growth';
@@ -27,6 +28,7 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   createPaced({ listeners: 10_000, mostRounds: 1, withNginx: false }),
   startUp,
   growth,
+  catalogue,
   workers,
   transcode,
 ];

@@ -1,8 +1,8 @@
 import { Router, type ErrorRequestHandler, type RequestHandler } from 'express';
 
-/** What a request for a track passes, in this order. */
+/** What a request for a track, or for the list of them, passes, in this order. */
 export interface TrackSteps {
-  /** opens the track and plans the answer */
+  /** opens the track, or takes the page, and plans the answer */
   readonly select: RequestHandler;
   /** lets it pass or answers 429 */
   readonly limit: RequestHandler;
@@ -18,6 +18,8 @@ export interface StreamRoutesDeps {
   readonly authenticate: RequestHandler;
   /** of every address below a track */
   readonly permitTrack: RequestHandler;
+  /** the list of tracks */
+  readonly catalogue: TrackSteps;
   readonly stream: TrackSteps;
   readonly metadata: TrackSteps;
   /** what is made of a track, by the path behind it */
@@ -40,7 +42,7 @@ export interface PlaybackSteps {
 const PLAYBACK = '/:trackId/playback/:id';
 const PROGRESS = `${PLAYBACK}/progress`;
 
-/** Everything below /api/stream. HEAD takes the way of GET. */
+/** /api/stream, with or without a slash at its end, and everything below. HEAD takes the way of GET. */
 export function createStreamRoutes({
   nameRoute,
   methodGuard,
@@ -48,6 +50,7 @@ export function createStreamRoutes({
   authenticateGrant,
   authenticate,
   permitTrack,
+  catalogue,
   stream,
   metadata,
   derived,
@@ -55,6 +58,7 @@ export function createStreamRoutes({
   playback,
 }: StreamRoutesDeps): Router {
   const router = Router({ caseSensitive: true });
+  router.all('/', nameRoute);
   const opened = ['', '/metadata', ...Object.keys(derived)].map((path) => `/:trackId${path}`);
   const others = ['/:trackId/prepare', '/:trackId/playback', PLAYBACK, PROGRESS];
   for (const path of [...opened, ...others]) router.all(path, nameRoute);
@@ -65,6 +69,7 @@ export function createStreamRoutes({
   router.get(opened, authenticateGrant);
   router.use(authenticate);
   router.use('/:trackId', permitTrack);
+  router.get('/', catalogue.select, catalogue.limit, catalogue.send);
   router.get('/:trackId', stream.select, stream.limit, stream.send);
   router.get('/:trackId/metadata', metadata.select, metadata.limit, metadata.send);
   for (const [path, { select, limit, send }] of Object.entries(derived)) {

@@ -104,7 +104,16 @@ async function sniffFormat(track: OpenedTrack): Promise<AudioFormat> {
 
 async function readHead(track: OpenedTrack, firstPos: number): Promise<Uint8Array> {
   const lastPos = Math.min(firstPos + HEAD_BYTES, track.sizeBytes) - 1;
-  return lastPos < firstPos ? new Uint8Array() : buffer(track.read({ firstPos, lastPos }));
+  if (lastPos < firstPos) return new Uint8Array();
+  const range = { firstPos, lastPos };
+  if (!track.readAtOnce) return buffer(track.read(range));
+  // a stream for 16 bytes costs as much as all else that opening takes
+  const bytes = await track.readAtOnce(range);
+  try {
+    return Buffer.concat(bytes.pieces);
+  } finally {
+    bytes.release();
+  }
 }
 
 /**

@@ -428,6 +428,8 @@ describe.each([
       FAST_LANE: fastLane,
       // longer than the suite, by either clock: a new window costs a question
       RATE_LIMIT_WINDOW_MS: '3600000',
+      // the catalogue, which is told of no change here, must have nothing to do
+      RESCAN_SECONDS: '604800',
       // goes by the real clock, and looks at the connection table when a machine is that slow
       SEND_TIMEOUT_SECONDS: '3600',
     });

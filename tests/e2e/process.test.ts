@@ -10,6 +10,7 @@ import { formatRequest, openRaw } from '../support/raw-connection';
 import { runService, startService, stopServices } from '../support/service-process';
 import { bearer, TEST_SECRET } from '../support/sign-token';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
+import { until } from '../support/until';
 
 /** The target is 1 s on a machine at rest; a busy one takes longer to start Node at all. */
 const CONFIG_FAILURE_MS = 3_000;
@@ -215,6 +216,28 @@ describe('a process that is told to stop', () => {
     const rest = text.slice(contentAt + firstBytes);
     expect(rest).toMatch(/^HTTP\/1\.1 206 [^]*\r\nConnection: close\r\n/);
     expect(rest.split('HTTP/1.1 ')).toHaveLength(2);
+  });
+
+  it('is ready once it has seen the library, and no longer when it drains', async () => {
+    const service = await startService({ AUDIO_FILES_DIR: library });
+    const readiness = formatRequest('/health/ready', {});
+    await until(
+      async () => (await send(service.port, '/health/ready')).status === 200,
+      'the service is ready',
+    );
+    // accepted before the signal, asks after it
+    const range = { Range: 'bytes=0-16777215' };
+    const connection = await openRaw(service.port, formatRequest(path, { ...headers, ...range }));
+    await connection.waitFor('HTTP/1.1 206');
+    connection.socket.pause();
+    service.signal('SIGTERM');
+    await service.logged('stopping');
+    connection.socket.write(readiness);
+    connection.socket.resume();
+    const text = await connection.untilClosed();
+    expect(text).toContain('HTTP/1.1 503');
+    expect(text).toContain('"status":"unavailable","draining":true');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
   });
 
   it.each<[string, NodeJS.Signals[]]>([

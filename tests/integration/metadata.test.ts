@@ -15,6 +15,7 @@ import {
 } from '../../src/services/metadata-service';
 import { metadataKey } from '../../src/services/redis-keys';
 import { encode, ffmpeg, ffprobe, selectFile } from '../support/audio-files';
+import { until } from '../support/until';
 
 const SECONDS = 5;
 const MIB = 1024 * 1024;
@@ -514,6 +515,49 @@ describe('createTagReader()', () => {
     await expect(reader.read(track, 'flac')).rejects.toMatchObject(failed);
     // and no thread sees the environment, where the secrets are
     expect(await reader.read(track, 'wav')).toEqual({ env: [] });
+    await reader.close();
+  });
+
+  it('reads for nobody who waits one track at a time, and behind all others', async () => {
+    // answers `parsed` when it gets its bytes, so that the order is decided here
+    const workerFile = join(folder, 'held.js');
+    await writeFile(
+      workerFile,
+      `const { parentPort } = require('node:worker_threads');
+       parentPort.on('message', ({ kind }) => {
+         if (kind === 'parse') parentPort.postMessage({ kind: 'read', position: 0, lengthBytes: 1 });
+         if (kind === 'bytes') parentPort.postMessage({ kind: 'parsed', tags: {} });
+       });
+       parentPort.postMessage({ kind: 'ready' });`,
+    );
+    const reader = createTagReader({ workerFile, timeoutMs: 60_000 });
+    const started: string[] = [];
+    const release = new Map<string, () => void>();
+    const held = (name: string) => ({
+      sizeBytes: 1,
+      read: () => {
+        started.push(name);
+        const bytes = new Readable({ read: () => undefined });
+        release.set(name, () => {
+          bytes.push(Buffer.of(0));
+          bytes.push(null);
+        });
+        return bytes;
+      },
+    });
+    const behind = ['b1', 'b2'].map((name) => reader.readBehind(held(name), 'mp3'));
+    const front = ['f1', 'f2', 'f3'].map((name) => reader.read(held(name), 'mp3'));
+    const order = ['b1', 'f1', 'f2', 'f3', 'b2'];
+    await until(() => started.length === 2, 'one of each is read');
+    for (const [i, name] of order.entries()) {
+      expect(started).toEqual(expect.arrayContaining(order.slice(0, i + 1)));
+      // two threads, and b2 has none of them while a listener waits
+      expect(started.length).toBeLessThanOrEqual(i + 2);
+      expect(started.includes('b2')).toBe(started.length === 5);
+      release.get(name)?.();
+      await until(() => started.length >= Math.min(i + 3, 5), 'the next is read');
+    }
+    await Promise.all([...behind, ...front]);
     await reader.close();
   });
 

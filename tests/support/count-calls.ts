@@ -71,6 +71,7 @@ if (isMainThread) count();
 
 function count(): void {
   const clock = holdClock();
+  withoutWatches();
   countFiles();
   for (const name of ['createHmac', 'createSign', 'createVerify', 'sign', 'verify']) {
     wrap(crypto, name, () => (calls.signatures += 1));
@@ -105,6 +106,13 @@ function nothing(): Calls {
     redis: {},
     lines: 0,
     writes: 0,
+  };
+}
+
+/** What the catalogue does when a file is new is no cost of a request. */
+function withoutWatches(): void {
+  fs.watch = () => {
+    throw Object.assign(new Error('no watches here'), { code: 'ENOSPC' });
   };
 }
 
