@@ -38,8 +38,15 @@ function lameLossDb(bitRateKbps: number): number {
 }
 
 /** @param bitRateKbps undefined for what is lossless, which changes nothing */
-export function encoderLevel(format: string, bitRateKbps: number | undefined): EncoderLevel {
-  const overshootDb = OVERSHOOT_DB[format]?.[bitRateKbps ?? 0] ?? 0;
+export function encoderLevel(
+  format: string,
+  bitRateKbps: number | undefined,
+  channels: 1 | 2,
+): EncoderLevel {
+  // one channel of AAC alone is as each of two at twice the rate
+  const ofTwo = (bitRateKbps ?? 0) * (format === 'aac' && channels === 1 ? 2 : 1);
+  const rates = OVERSHOOT_DB[format] ?? {};
+  const overshootDb = rates[ofTwo] ?? rates[bitRateKbps ?? 0] ?? 0;
   return { overshootDb, lossDb: format === 'mp3' ? lameLossDb(bitRateKbps ?? 0) : 0 };
 }
 

@@ -98,7 +98,7 @@ function derive(
     const { sampleRateHz } = form;
     return levelFilter(
       { gainDb, truePeakDbtp: truePeakDbtp ?? -Infinity, sampleRateHz, channels: played },
-      encoderLevel(format, bitrateKbps),
+      encoderLevel(format, bitrateKbps, played),
     );
   };
   const chosen = bitrateKbps === undefined ? format : `${format}; bitrate=${bitrateKbps}`;

@@ -57,6 +57,8 @@ describe.each(Object.keys(HOSTILE))('hostile %s with gain=track', (name) => {
     'as %s has no peaks above the limit at any bit rate',
     async (format) => {
       const rates = TRANSCODE_BITRATES[format].map((rate) => `${format}&bitrate=${rate}`);
+      // one channel of AAC has a row of its own
+      if (format === 'aac') rates.push('aac&bitrate=64&channels=1', 'aac&bitrate=128&channels=1');
       const forms = rates.length === 0 ? [format] : rates;
       const tooLoud: unknown[] = [];
       for (const form of forms) {

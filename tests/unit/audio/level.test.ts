@@ -5,12 +5,12 @@ const change = { gainDb: 2, truePeakDbtp: -3, sampleRateHz: 44_100, channels: 2 
 
 describe('levelFilter()', () => {
   it('is a gain alone for what is lossless', () => {
-    expect(levelFilter(change, encoderLevel('flac', undefined))).toBe('volume=2.00dB');
+    expect(levelFilter(change, encoderLevel('flac', undefined, 2))).toBe('volume=2.00dB');
   });
 
   it('is a gain alone where the peaks stay far enough below the limit', () => {
     const quiet = { ...change, truePeakDbtp: -9 };
-    expect(levelFilter(quiet, encoderLevel('opus', 96))).toBe('volume=2.00dB');
+    expect(levelFilter(quiet, encoderLevel('opus', 96, 2))).toBe('volume=2.00dB');
   });
 
   it('limits peaks, of four times as many samples, that encoding may bring above the limit', () => {
@@ -22,7 +22,7 @@ describe('levelFilter()', () => {
   });
 
   it('gives back what LAME takes, below the limit', () => {
-    const filter = levelFilter(change, encoderLevel('mp3', 128));
+    const filter = levelFilter(change, encoderLevel('mp3', 128, 2));
     expect(filter).toMatch(/^volume=2\.45dB,/);
     expect(filter).toContain(`alimiter=limit=${(10 ** (-5.05 / 20)).toFixed(4)}:`);
   });
@@ -30,7 +30,7 @@ describe('levelFilter()', () => {
   it('knows the encoder at every bit rate that is offered', () => {
     for (const format of ['mp3', 'aac', 'opus'] as const) {
       for (const bitRate of TRANSCODE_BITRATES[format]) {
-        expect([bitRate, encoderLevel(format, bitRate).overshootDb > 1]).toEqual([bitRate, true]);
+        expect([bitRate, encoderLevel(format, bitRate, 2).overshootDb > 1]).toEqual([bitRate, true]);
       }
     }
   });
