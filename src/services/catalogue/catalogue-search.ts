@@ -64,9 +64,14 @@ async function filterInSlices(
 ): Promise<Tracks> {
   const breathe = createBreather();
   const passed: IndexedTrack[] = [];
-  for (const [i, track] of tracks.entries()) {
-    if (passes(track)) passed.push(track);
-    if (i % STEPS_BETWEEN_LOOKS === 0) await breathe();
+  for (let from = 0; from < tracks.length; from += STEPS_BETWEEN_LOOKS) {
+    const to = Math.min(from + STEPS_BETWEEN_LOOKS, tracks.length);
+    for (let i = from; i < to; i += 1) {
+      const track = tracks[i];
+      if (track && passes(track)) passed.push(track);
+    }
+    const breath = breathe();
+    if (breath) await breath; // most often there is none to wait for
   }
   return passed;
 }
