@@ -1,0 +1,188 @@
+import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020';
+import addFormats from 'ajv-formats';
+import { describeApi } from '../../src/openapi/document';
+
+/** An answer as it went out. */
+export interface SeenAnswer {
+  readonly method: string;
+  /** as it stood in the request line */
+  readonly target: string;
+  readonly status: number;
+  /** lower case */
+  readonly fields: ReadonlyMap<string, string>;
+  readonly content: Buffer;
+}
+
+interface Field {
+  readonly $ref?: string;
+  readonly required?: boolean;
+  readonly schema?: object;
+}
+interface Response {
+  readonly $ref?: string;
+  readonly headers?: Readonly<Record<string, Field>>;
+  readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
+}
+type Methods = Readonly<Record<string, { readonly responses: Readonly<Record<string, Response>> }>>;
+interface ApiDocument {
+  readonly paths: Readonly<Record<string, Methods>>;
+  readonly components: {
+    readonly headers: Readonly<Record<string, Field>>;
+    readonly responses: Readonly<Record<string, Response>>;
+  };
+}
+
+/** The document, as the service gives it out. */
+export const API = JSON.parse(JSON.stringify(describeApi())) as ApiDocument;
+
+const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
+addFormats(ajv);
+ajv.addSchema(API, 'api', undefined, false);
+
+const GENERAL = '/components/responses/General';
+const METHODS = ['get', 'head', 'options', 'post', 'put', 'delete'];
+
+/** @returns the path of the document that an address falls under */
+export function pathOf(target: string): string | undefined {
+  const path = target.replace(/^[a-z]+:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+  return Object.keys(API.paths).find((template) => {
+    const pattern = template.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+');
+    return new RegExp(`^${pattern}/?$`).test(path);
+  });
+}
+
+/** @returns what is wrong with an answer by the document */
+export function findMismatches(answer: SeenAnswer): readonly string[] {
+  const { status, method } = answer;
+  const path = pathOf(answer.target);
+  const methods = path === undefined ? undefined : API.paths[path];
+  const operation = methods?.[method.toLowerCase()];
+  if (!operation) return checkUnknown(answer, methods !== undefined);
+  const isOwn = operation.responses[status] !== undefined;
+  const pointer = isOwn
+    ? `/paths/${escape(path!)}/${method.toLowerCase()}/responses/${status}`
+    : GENERAL;
+  const response = isOwn ? operation.responses[status]! : API.components.responses.General!;
+  if (!isOwn && status < 400) return [`status ${status} is not documented`];
+  return [...checkFields(answer, response), ...checkContent(answer, response, pointer)];
+}
+
+/** An address or a method that is not there can only be refused. */
+function checkUnknown(answer: SeenAnswer, isPathKnown: boolean): readonly string[] {
+  const { status, method } = answer;
+  if (isPathKnown && METHODS.includes(method.toLowerCase()) && status !== 405 && status < 400) {
+    return [`method ${method} is not documented`];
+  }
+  if (method === 'OPTIONS' && status === 204) return [];
+  if (status < 400) return ['the address is not documented'];
+  const codes = checkJson(answer, '/components/schemas/Error');
+  return [...checkFields(answer, API.components.responses.General!), ...codes];
+}
+
+function checkFields({ fields }: SeenAnswer, { headers = {} }: Response): readonly string[] {
+  return Object.entries(headers).flatMap(([name, use]) => {
+    const { required, schema } = use.$ref ? API.components.headers[name]! : use;
+    const value = fields.get(name.toLowerCase());
+    if (value === undefined) return required ? [`${name} is missing`] : [];
+    return ajv.validate(schema!, value) ? [] : [`${name}: ${value}: ${ajv.errorsText()}`];
+  });
+}
+
+function checkContent(
+  answer: SeenAnswer,
+  { content }: Response,
+  pointer: string,
+): readonly string[] {
+  const { method, fields, status } = answer;
+  const type = (fields.get('content-type') ?? '').replace(/;.*$/, '');
+  if (method === 'HEAD') return [];
+  if (!content)
+    return answer.content.length > 0 || type !== '' ? ['content is not documented'] : [];
+  const media = content[type];
+  if (!media) return [`${type} is not documented for ${status}`];
+  if (!media.schema) return [];
+  // a range of JSON is none
+  if (status === 206) return [];
+  return checkJson(answer, `${pointer}/content/${escape(type)}/schema`);
+}
+
+function checkJson({ method, content }: SeenAnswer, pointer: string): readonly string[] {
+  if (method === 'HEAD') return [];
+  const validate = ajv.getSchema(`api#${pointer}`) as ValidateFunction;
+  let value: unknown;
+  try {
+    value = JSON.parse(content.toString());
+  } catch {
+    return [`no JSON: ${content.toString().slice(0, 100)}`];
+  }
+  return validate(value)
+    ? []
+    : [`${ajv.errorsText(validate.errors)} in ${content.toString().slice(0, 300)}`];
+}
+
+/** @see RFC 6901 §3, and percent-encoding for a fragment */
+function escape(part: string): string {
+  return encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
+}
+
+/** Enough for any JSON of the tests; of sound nothing is looked at. */
+const MOST_BYTES = 2_000_000;
+
+/** Looks at every answer of a listener before its client has it whole. */
+export function checked(
+  listener: RequestListener,
+  onMismatch: (mismatch: string) => void,
+): RequestListener {
+  return (req, res) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const keep = (chunk: unknown): void => {
+      if (!(typeof chunk === 'string' || chunk instanceof Uint8Array)) return;
+      const piece = Buffer.from(chunk);
+      bytes += piece.length;
+      if (bytes <= MOST_BYTES && isJson(res)) chunks.push(piece);
+      else if (bytes === piece.length) chunks.push(piece.subarray(0, 1));
+    };
+    const write = res.write.bind(res) as (...args: unknown[]) => boolean;
+    const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
+    res.write = (...args: unknown[]) => {
+      const result = write(...args);
+      keep(args[0]);
+      return result;
+    };
+    res.end = (...args: unknown[]) => {
+      const result = end(...args);
+      keep(args[0]);
+      const { method = '', url: target = '' } = req as IncomingMessage;
+      const answer = {
+        ...{ method, target, status: res.statusCode, fields: sentFields(res) },
+        content: Buffer.concat(chunks),
+      };
+      for (const mismatch of findMismatches(answer)) {
+        onMismatch(`${method} ${target} ${res.statusCode}: ${mismatch}`);
+      }
+      return result;
+    };
+    listener(req, res);
+  };
+}
+
+function isJson(res: ServerResponse): boolean {
+  return sentFields(res).get('content-type')?.startsWith('application/json') ?? false;
+}
+
+/** As they stand in the header section: fields given to `writeHead()` are nowhere else. */
+function sentFields(res: ServerResponse): ReadonlyMap<string, string> {
+  const section = (res as ServerResponse & { readonly _header?: string | null })._header ?? '';
+  return new Map(
+    section
+      .split('\r\n')
+      .slice(1)
+      .filter((line) => line.includes(':'))
+      .map((line) => {
+        const [, name = '', value = ''] = /^([^:]+): ?(.*)$/s.exec(line) ?? [];
+        return [name.toLowerCase(), value];
+      }),
+  );
+}
