@@ -1,4 +1,4 @@
-import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { type RequestListener, type ServerResponse } from 'node:http';
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import { describeApi } from '../../src/openapi/document';
@@ -135,6 +135,8 @@ export function checked(
   onMismatch: (mismatch: string) => void,
 ): RequestListener {
   return (req, res) => {
+    // a router changes the address
+    const { method = '', url: target = '' } = req;
     const chunks: Buffer[] = [];
     let bytes = 0;
     const keep = (chunk: unknown): void => {
@@ -154,7 +156,6 @@ export function checked(
     res.end = (...args: unknown[]) => {
       const result = end(...args);
       keep(args[0]);
-      const { method = '', url: target = '' } = req as IncomingMessage;
       const answer = {
         ...{ method, target, status: res.statusCode, fields: sentFields(res) },
         content: Buffer.concat(chunks),
