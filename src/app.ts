@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
@@ -6,15 +7,26 @@ import { createHealthController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
+import {
+  createBeginPlayback,
+  createEndPlayback,
+  createExtendPlayback,
+} from './controllers/playback-controller';
 import { createPrepareController } from './controllers/prepare-controller';
 import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
+import { createAuthenticateGrant } from './middleware/authenticate-grant';
 import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createPageFields } from './middleware/page-fields';
-import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
+import {
+  createContinuationLimit,
+  createMetadataLimit,
+  createPlaybackLimit,
+  createTrackLimit,
+} from './middleware/rate-limit';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
@@ -35,7 +47,8 @@ export function createRequestListener(container: Container): RequestListener {
 /** The order of middleware and routers, nothing else. */
 function createApp(container: Container): Express {
   const { config, tracks, metadata, media, tokens, quotas, admissions } = container;
-  const { clock, createBoundary, memory } = container;
+  const { clock, createBoundary, memory, grants, playbacks } = container;
+  const failures = quotas.authFailures;
   const browserFields = container.browserFields.handler;
   const requestCheck = createRequestCheck();
   const answerOptions = createOptionsAnswer();
@@ -95,7 +108,8 @@ function createApp(container: Container): Express {
       nameRoute,
       methodGuard,
       refuseContent,
-      authenticate: createAuthenticate({ tokens, failures: quotas.authFailures }),
+      authenticateGrant: createAuthenticateGrant({ grants, playbacks, failures }),
+      authenticate: createAuthenticate({ tokens, failures }),
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
@@ -122,6 +136,21 @@ function createApp(container: Container): Express {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
         send: createPrepareController(media.productions),
+      },
+      playback: {
+        begin: {
+          select: createSelectTrack({ ...selection, plan: planStream }),
+          limit: createPlaybackLimit({ ...quotas, admissions }),
+          send: createBeginPlayback({
+            ...container,
+            pauseSeconds: config.playbackPauseSeconds,
+            createId: () => randomBytes(16).toString('base64url'),
+            now: clock,
+          }),
+        },
+        limit: createContinuationLimit(quotas.continuations),
+        extend: createExtendPlayback(container),
+        end: createEndPlayback(container),
       },
     }),
   );
