@@ -3,7 +3,8 @@ import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
 import { createAssetController } from './controllers/asset-controller';
-import { createHealthController } from './controllers/ops-controller';
+import { createCatalogueController, createSelectListing } from './controllers/catalogue-controller';
+import { createHealthController, createReadinessController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
@@ -23,6 +24,7 @@ import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createPageFields } from './middleware/page-fields';
 import {
   createContinuationLimit,
+  createListingLimit,
   createMetadataLimit,
   createPlaybackLimit,
   createTrackLimit,
@@ -83,6 +85,7 @@ function createApp(container: Container): Express {
         methodGuard,
       ],
       health: createHealthController(config.nodeEnv),
+      ready: createReadinessController(container.readiness),
     }),
   );
   app.use(createRequestContext(container));
@@ -110,6 +113,11 @@ function createApp(container: Container): Express {
       refuseContent,
       authenticateGrant: createAuthenticateGrant({ grants, playbacks, failures }),
       authenticate: createAuthenticate({ tokens, failures }),
+      catalogue: {
+        select: createSelectListing({ catalogue: container.catalogue, now: clock }),
+        limit: createListingLimit(quotas.openings),
+        send: createCatalogueController(),
+      },
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
