@@ -68,7 +68,7 @@ const rooms = {
   openapi: {
     never: [
       'express',
-      '**/{routes,controllers,storage,streaming,workers}/**',
+      '**/{routes,storage,streaming,workers}/**',
       '**/{config,container,app,server,process}',
     ],
     why: 'openapi/ describes the API by what the other rooms check it with; it does nothing itself',

@@ -4,11 +4,16 @@ import { describeFields } from './fields';
 import { describeGeneral, describeOperation, describeOptions, type Operation } from './operation';
 import { describeParameters } from './parameters';
 import { describeSchemas } from './schemas';
+import { PLAYBACK_OPERATIONS } from './playback-operations';
 import { SERVICE_OPERATIONS } from './service-operations';
 import { TRACK_OPERATIONS } from './track-operations';
 
 /** Every operation there is; a route that is not here fails the test that asks for it. */
-export const OPERATIONS: readonly Operation[] = [...TRACK_OPERATIONS, ...SERVICE_OPERATIONS];
+export const OPERATIONS: readonly Operation[] = [
+  ...TRACK_OPERATIONS,
+  ...PLAYBACK_OPERATIONS,
+  ...SERVICE_OPERATIONS,
+];
 
 const DESCRIPTION = `Streams a music library: byte ranges that every player can seek in, other forms of
 the tracks, HLS, metadata, pictures and waveforms.

@@ -4,6 +4,8 @@ import { type JsonSchema } from './schemas';
 interface Field {
   readonly description: string;
   readonly schema: JsonSchema;
+  /** nowhere on every answer */
+  readonly isRare?: true;
 }
 
 const text = { type: 'string' };
@@ -28,8 +30,11 @@ const FIELDS = {
   'Last-Modified': { description: 'When the track changed', schema: text },
   'Cache-Control': { description: 'Who may keep the answer', schema: text },
   'Content-Disposition': { description: 'A name to save it under', schema: text },
-  'X-Selected-Format': { description: 'What `format=auto` chose, and why', schema: text },
-  Location: { description: 'The address of what was made', schema: text },
+  'X-Selected-Format': {
+    description: 'What `format=auto` chose, and why',
+    schema: text,
+    isRare: true,
+  },
   Allow: { description: 'The methods of the address', schema: text },
   'Retry-After': { description: 'Seconds to wait', schema: digits },
   RateLimit: {
@@ -50,10 +55,13 @@ export type FieldName = keyof typeof FIELDS;
 /** With a question mark: not on every answer. */
 export type FieldUse = FieldName | `${FieldName}?`;
 
-/** The components; each is one that is always there. */
+/** The components; where nothing else is said they are always there. */
 export function describeFields(): Record<string, unknown> {
   return Object.fromEntries(
-    Object.keys(FIELDS).map((name) => [name, describeField(name as FieldName, true)]),
+    Object.keys(FIELDS).map((name) => [
+      name,
+      describeField(name as FieldName, !isRare(name as FieldName)),
+    ]),
   );
 }
 
@@ -61,14 +69,23 @@ export function describeFields(): Record<string, unknown> {
 export function useFields(uses: readonly FieldUse[]): Record<string, unknown> {
   return Object.fromEntries(
     uses.map((use) => {
-      if (!use.endsWith('?')) return [use, { $ref: `#/components/headers/${use}` }];
-      const name = use.slice(0, -1) as FieldName;
-      return [name, describeField(name, false)];
+      const name = use.replace('?', '') as FieldName;
+      const isComponent = name === use || isRare(name);
+      return [
+        name,
+        isComponent ? { $ref: `#/components/headers/${name}` } : describeField(name, false),
+      ];
     }),
   );
 }
 
+function isRare(name: FieldName): boolean {
+  const { isRare = false }: Field = FIELDS[name];
+  return isRare;
+}
+
 function describeField(name: FieldName, required: boolean): Record<string, unknown> {
   const example = EXAMPLES.fields[name];
-  return { ...FIELDS[name], required, ...(example === undefined ? {} : { example }) };
+  const { description, schema }: Field = FIELDS[name];
+  return { description, schema, required, ...(example === undefined ? {} : { example }) };
 }

@@ -59,6 +59,8 @@ const QUOTA_FIELDS: readonly FieldUse[] = ['RateLimit', 'RateLimit-Policy'];
 /** What an error of a status tells beside its content. */
 const FURTHER_FIELDS: Readonly<Partial<Record<number, readonly FieldUse[]>>> = {
   401: ['WWW-Authenticate', ...QUOTA_FIELDS],
+  // of a token that may not; of an address, the quota of failures
+  403: ['WWW-Authenticate?', 'RateLimit?', 'RateLimit-Policy?'],
   405: ['Allow'],
   416: ['Content-Range', 'Accept-Ranges'],
   429: ['Retry-After', ...QUOTA_FIELDS],

@@ -1,3 +1,4 @@
+import { CATALOGUE_QUERY } from '../controllers/catalogue-controller';
 import { ARTWORK_PIXELS } from '../services/artwork-options';
 import {
   LONGEST_START_SECONDS,
@@ -153,6 +154,28 @@ const PARAMETERS = {
     description:
       'The validator that the client knows; while it is the current one, the answer may be kept for a year',
     schema: text,
+  },
+  search: {
+    name: 'search',
+    in: 'query',
+    description:
+      'Words that must all be in title, artist, album or file name, without regard to case and accents',
+    schema: { type: 'string', maxLength: CATALOGUE_QUERY.mostSearchCharacters },
+  },
+  cursor: {
+    name: 'cursor',
+    in: 'query',
+    description: '`nextCursor` of the page before; stays good while the library changes',
+    schema: text,
+  },
+  limit: {
+    name: 'limit',
+    in: 'query',
+    description: 'Tracks on a page at most',
+    schema: {
+      ...bounded({ least: 1, most: CATALOGUE_QUERY.mostTracks }),
+      default: CATALOGUE_QUERY.usualTracks,
+    },
   },
   takeover: {
     name: 'takeover',

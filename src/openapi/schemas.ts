@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { type ErrorCode } from '../errors';
 import { STATUS_BY_CODE } from '../middleware/error-handler';
+import { cataloguePageSchema } from '../services/catalogue/catalogue';
+import { listedTrackSchema } from '../services/catalogue/packed-metadata';
 import { loudnessSchema } from '../services/loudness-values';
 import { trackMetadataSchema } from '../services/metadata-service';
+import { readinessSchema } from '../services/readiness';
 
 /** A JSON Schema (draft 2020-12), as OpenAPI 3.1 takes it. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -19,8 +22,6 @@ const address = z.string().startsWith('/');
 function success<Data extends z.ZodType>(data: Data) {
   return z.strictObject({ status: z.literal('success'), data });
 }
-
-const readyState = z.enum(['ok', 'starting', 'unavailable']);
 
 /** What answers and requests say in JSON; the names are those of the components. */
 const SCHEMAS = {
@@ -49,21 +50,9 @@ const SCHEMAS = {
       .describe('bytes'),
     env: z.string(),
   }),
-  Readiness: z.looseObject({
-    status: readyState,
-    catalogue: z.looseObject({
-      state: z.enum(['scanning', 'ready']),
-      tracks: whole,
-      scanned: whole,
-    }),
-  }),
-  CatalogueAnswer: success(
-    z.strictObject({
-      tracks: z.array(trackMetadataSchema),
-      nextCursor: z.string().nullable().describe('of the next page; null on the last one'),
-      total: whole.describe('matches on all pages'),
-    }),
-  ),
+  Readiness: readinessSchema,
+  ListedTrack: listedTrackSchema,
+  CatalogueAnswer: success(cataloguePageSchema),
   PlaybackAnswer: success(
     z.strictObject({
       id: playbackId,
@@ -75,17 +64,6 @@ const SCHEMAS = {
     }),
   ),
   ExtensionAnswer: success(z.strictObject({ id: playbackId, expiresAt: time })),
-  Progress: z.strictObject({
-    positionSeconds: seconds,
-    state: z.enum(['playing', 'paused', 'stopped']),
-  }),
-  ProgressAnswer: success(
-    z.strictObject({
-      id: playbackId,
-      expiresAt: time,
-      counted: z.boolean().describe('this play has been counted by now'),
-    }),
-  ),
   Error: z.strictObject({
     status: z.literal('error'),
     code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]).describe('never changes'),

@@ -59,9 +59,35 @@ const HEALTH: Operation = {
   errors: [],
 };
 
+const READY: Operation = {
+  path: '/health/ready',
+  method: 'get',
+  id: 'getReadiness',
+  tag: TAG,
+  summary: 'The process can serve',
+  description: 'For whoever sends requests its way. Neither authenticated nor limited.',
+  security: [],
+  parameters: [],
+  answers: Object.fromEntries(
+    [
+      [200, 'It can', 'ready'],
+      [503, 'Not now', 'notReady'],
+    ].map(([status, description, example]) => [
+      status,
+      {
+        description,
+        fields: ['Cache-Control', 'Content-Length'],
+        content: { [JSON_TYPE]: { schema: 'Readiness', example } },
+      } as Answer,
+    ]),
+  ),
+  errors: [],
+};
+
 /** What is about the service, and no track. */
 export const SERVICE_OPERATIONS: readonly Operation[] = [
   HEALTH,
+  READY,
   describeFile(
     { path: '/openapi.json', id: 'getDescription', summary: 'This description', parameters: [] },
     { [JSON_TYPE]: {} },

@@ -8,21 +8,31 @@ import { RANGE_FIELDS, TAG_FIELDS, type ParameterName } from './parameters';
 
 const TRACK = '/api/stream/{trackId}';
 const TAG = 'Tracks';
-const OPENED_BY = ['bearer'] as const;
+const OPENED_BY = ['bearer', 'grant'] as const;
 
-/** Of every address below a track. */
-export const TRACK_ERRORS = [
+/** Of everything that wants to know who asks. */
+export const ACCOUNT_ERRORS = [
   'bad_request',
   'invalid_request',
   'unauthorized',
   'invalid_token',
-  'track_not_found',
+  'insufficient_scope',
+  'invalid_grant',
   'content_too_large',
   'unsupported_media_type',
   'rate_limited',
+] as const satisfies readonly ErrorCode[];
+
+/** Of what opens a track. */
+export const TRACK_ERRORS = [
+  ...ACCOUNT_ERRORS,
+  'track_not_found',
   'library_unavailable',
   'track_unavailable',
 ] as const satisfies readonly ErrorCode[];
+
+/** Of what a playback grant opens, too. */
+const OPENED_ERRORS = [...TRACK_ERRORS, 'grant_ended'] as const;
 
 /** Of what ffmpeg makes. */
 const MADE_ERRORS = [
@@ -87,8 +97,27 @@ const ORIGINAL: Operation = {
     Object.fromEntries(Object.values(MEDIA_TYPES).map((type) => [type, BYTES])),
     ['X-Selected-Format?'],
   ),
-  errors: [...TRACK_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS, 'not_ready_yet'],
+  errors: [...OPENED_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS, 'not_ready_yet'],
   neverOfHead: ['not_ready_yet', 'overloaded'],
+};
+
+const CATALOGUE: Operation = {
+  path: '/api/stream',
+  method: 'get',
+  id: 'listTracks',
+  tag: TAG,
+  summary: 'The tracks of the library, by id',
+  security: ['bearer'],
+  parameters: ['search', 'cursor', 'limit', ...TAG_FIELDS],
+  answers: {
+    200: {
+      description: 'One page of them',
+      fields: [...CACHED, ...COUNTED, 'Content-Length'],
+      content: { [JSON_TYPE]: { schema: 'CatalogueAnswer', example: 'catalogue' } },
+    },
+    304: NOT_MODIFIED,
+  },
+  errors: [...ACCOUNT_ERRORS, 'precondition_failed', 'library_unavailable', 'overloaded'],
 };
 
 const METADATA: Operation = {
@@ -108,7 +137,7 @@ const METADATA: Operation = {
     },
     304: NOT_MODIFIED,
   },
-  errors: [...TRACK_ERRORS, 'precondition_failed', 'overloaded'],
+  errors: [...OPENED_ERRORS, 'precondition_failed', 'overloaded'],
 };
 
 const PREPARE: Operation = {
@@ -118,7 +147,7 @@ const PREPARE: Operation = {
   tag: TAG,
   summary: 'Makes a form of a track for later',
   description: 'What a GET with the same parameters would make. Takes no content.',
-  security: OPENED_BY,
+  security: ['bearer'],
   parameters: ['trackId', ...TRANSCODE_PARAMETERS],
   answers: {
     200: {
@@ -149,7 +178,7 @@ const WAVEFORM: Operation = {
     [JSON_TYPE]: { schema: 'Waveform', example: 'waveform' },
     'application/octet-stream': BYTES,
   }),
-  errors: [...TRACK_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS],
+  errors: [...OPENED_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS],
   neverOfHead: ['track_undecodable', 'overloaded'],
 };
 
@@ -162,7 +191,7 @@ const LOUDNESS: Operation = {
   security: OPENED_BY,
   parameters: ['trackId', ...RANGE_FIELDS],
   answers: describeMedia({ [JSON_TYPE]: { schema: 'LoudnessAnswer', example: 'loudness' } }),
-  errors: [...TRACK_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS],
+  errors: [...OPENED_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS],
   neverOfHead: ['track_undecodable', 'overloaded'],
 };
 
@@ -198,7 +227,7 @@ function describeHls(
     tag: 'HLS',
     security: OPENED_BY,
     answers: describeMedia({ [type]: BYTES }),
-    errors: [...TRACK_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS],
+    errors: [...OPENED_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS],
     neverOfHead: ['overloaded'],
     ...further,
     parameters: ['trackId', ...further.parameters, ...RANGE_FIELDS],
@@ -229,6 +258,7 @@ const HLS = [
 
 /** Everything below a track that is there to be heard, seen or known. */
 export const TRACK_OPERATIONS: readonly Operation[] = [
+  CATALOGUE,
   ORIGINAL,
   METADATA,
   WAVEFORM,
