@@ -5,7 +5,7 @@ interface Field {
   readonly description: string;
   readonly schema: JsonSchema;
   /** nowhere on every answer */
-  readonly isRare?: true;
+  readonly isRare?: boolean;
 }
 
 const text = { type: 'string' };

@@ -70,7 +70,7 @@ const READY: Operation = {
   parameters: [],
   answers: Object.fromEntries(
     [
-      [200, 'It can', 'ready'],
+      [200, 'It can', 'readiness'],
       [503, 'Not now', 'notReady'],
     ].map(([status, description, example]) => [
       status,

@@ -98,7 +98,7 @@ const ORIGINAL: Operation = {
     ['X-Selected-Format?'],
   ),
   errors: [...OPENED_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS, 'not_ready_yet'],
-  neverOfHead: ['not_ready_yet', 'overloaded'],
+  neverOfHead: ['not_ready_yet'],
 };
 
 const CATALOGUE: Operation = {
@@ -227,9 +227,13 @@ function describeHls(
     tag: 'HLS',
     security: OPENED_BY,
     answers: describeMedia({ [type]: BYTES }),
-    errors: [...OPENED_ERRORS, ...MEDIA_ERRORS, ...MADE_ERRORS],
-    neverOfHead: ['overloaded'],
     ...further,
+    errors: [
+      ...OPENED_ERRORS,
+      ...MEDIA_ERRORS,
+      ...MADE_ERRORS,
+      ...(further.parameters.length > 0 ? (['not_found'] as const) : []),
+    ],
     parameters: ['trackId', ...further.parameters, ...RANGE_FIELDS],
   };
 }
