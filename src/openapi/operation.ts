@@ -45,7 +45,6 @@ export const GENERAL_ERRORS = [
   'not_found',
   'method_not_allowed',
   'request_timeout',
-  'content_too_large',
   'uri_too_long',
   'header_fields_too_large',
   'internal_error',

@@ -213,7 +213,7 @@ const ARTWORK: Operation = {
     'track_undecodable',
     'overloaded',
   ],
-  neverOfHead: ['overloaded'],
+  neverOfHead: ['overloaded', 'track_undecodable'],
 };
 
 function describeHls(

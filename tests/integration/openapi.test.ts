@@ -391,7 +391,6 @@ const GENERAL: Readonly<Record<(typeof GENERAL_ERRORS)[number], string>> = {
   not_found: 'GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
   method_not_allowed: 'DELETE /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
   request_timeout: HEAD_OF_REQUEST,
-  content_too_large: `POST /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;${'a'.repeat(20_000)}\r\n`,
   uri_too_long: `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`,
   header_fields_too_large: `${HEAD_OF_REQUEST}X-A: ${'a'.repeat(20_000)}\r\n\r\n`,
   internal_error: 'GET /api/stream/bug HTTP/1.1\r\nHost: a\r\nConnection: close\r\n',
@@ -444,7 +443,7 @@ describe('the examples', () => {
 });
 
 function codeOf({ content }: Pick<Sent, 'content'>): unknown {
-  if (content[0] !== 0x7b) return undefined;
+  if (content.length < 3 || content[0] !== 0x7b) return undefined;
   return (JSON.parse(content.toString()) as { readonly code?: unknown }).code;
 }
 
