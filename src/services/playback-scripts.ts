@@ -170,8 +170,9 @@ return ENDED
 `);
 
 /**
- * KEYS: record, stream of plays; ARGV[3] subject as in the record, [4] as in the event, [5] position
- * in ms, [6] state, [7] length of the stream. Answers the condition and, when it is open, the end, 1
+ * KEYS: record; ARGV[3] subject as in the record, [4] as in the event, [5] position
+ * in ms, [6] state, [7] stream of plays, not among KEYS: who may
+ * not write it may still do all else, [8] its length. Answers the condition and, when it is open, the end, 1
  * when the play is counted, and why the stream did not take it.
  *
  * What was heard since the last report, if that said `playing`, is the way the position has moved
@@ -212,7 +213,7 @@ if record.duration > 0 then
   event[#event + 1] = 'durationMs'
   event[#event + 1] = record.duration
 end
-local added = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], '*', unpack(event))
+local added = redis.pcall('XADD', ARGV[7], 'MAXLEN', '~', ARGV[8], '*', unpack(event))
 if type(added) == 'table' and added.err then return { OPEN, endsAt, 0, added.err } end
 redis.call('HSET', key, 'isCounted', 1)
 return { OPEN, endsAt, 1 }

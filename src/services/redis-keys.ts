@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 
 /**
  * Every key the service writes. What comes from a client is hashed to a fixed length: a key can
- * neither grow with its input nor be steered into another's place. Every key has a TTL.
+ * neither grow with its input nor be steered into another's place. Every key has a TTL; the stream of
+ * plays, whose name is configured, has a greatest length instead.
  */
 const PREFIX = 'tuneton:';
 

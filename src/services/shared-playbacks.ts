@@ -124,8 +124,8 @@ export function createSharedPlaybacks({
     async report({ playback: { key, subject }, positionMs, state }) {
       const reply = await run(
         REPORT,
-        [key, stream],
-        [subjectKey(subject), subject, positionMs, state, MAX_STREAM_EVENTS],
+        [key],
+        [subjectKey(subject), subject, positionMs, state, stream, MAX_STREAM_EVENTS],
       );
       const [condition, endsAtMs, isCounted, failure] = reply as [number, number, number, string?];
       const kind = parseCondition(condition);

@@ -7,7 +7,7 @@ import {
   startReplica,
   type PlaybackReplica,
 } from '../support/playback-replica';
-import { startRedis, stopRedis, type RedisProcess } from '../support/redis-process';
+import { findFreePort, startRedis, stopRedis, type RedisProcess } from '../support/redis-process';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 import { until } from '../support/until';
 
@@ -144,6 +144,30 @@ describe('a play', () => {
     await server.client.del(PLAYS_STREAM);
     expect(await play(playback, [[1, 31]])).toEqual([true]); // prettier-ignore
     expect(await eventsOf()).toHaveLength(1);
+  });
+
+  it('needs no more rights than are documented', async () => {
+    const port = await findFreePort();
+    const { client } = await startRedis(port);
+    const rights = ['~tuneton:*', '~plays', '+@read', '+@write', '+@scripting', '+time', '+info'];
+    await client.acl('SETUSER', 'service', 'on', '>secret', ...rights, '+@connection');
+    const replica = await startReplica(`redis://service:secret@127.0.0.1:${port}`, 1);
+    const playback = newPlayback();
+    await replica.playbacks.begin(playback, false);
+    await report(playback, 0, 'playing', replica);
+    await letTimePass(client, 30_000);
+    expect(await report(playback, 30, 'playing', replica)).toBe(true);
+    expect([replica.redis.isUp(), replica.warnings]).toEqual([true, []]);
+
+    await client.acl('SETUSER', 'service', 'resetkeys', '~tuneton:*');
+    const next = newPlayback('otto');
+    await replica.playbacks.begin(next, false);
+    await report(next, 0, 'playing', replica);
+    await letTimePass(client, 30_000);
+    expect(await report(next, 30, 'playing', replica)).toBe(false);
+    expect([replica.redis.isUp(), replica.warnings]).toEqual([true, [expect.any(String)]]);
+    await replica.close();
+    client.disconnect();
   });
 
   it('is not counted while Redis is away, and is when it is back and the player goes on', async () => {

@@ -52,7 +52,7 @@ describe('docker-compose.yml', () => {
     expect(redis).not.toHaveProperty('ports');
     expect(redis.user).toBe('999:1000');
     expect(redis.command.join(' ')).toContain('--save  --appendonly no');
-    expect(redis.command.join(' ')).toMatch(/--maxmemory \d+mb --maxmemory-policy allkeys-lru$/);
+    expect(redis.command.join(' ')).toMatch(/--maxmemory \d+mb --maxmemory-policy volatile-lru$/);
   });
 
   it('waits longer for the end than the service drains', () => {

@@ -222,13 +222,13 @@ describe('the deployment of streaming-service', () => {
 describe('Redis', () => {
   const redis = find('Deployment', 'redis').spec!.template.spec!.containers[0]!;
 
-  it('keeps nothing on disk, and forgets rather than grows', () => {
+  it('keeps nothing on disk, and forgets rather than grows, but no plays', () => {
     const args = redis.args ?? [];
     const valueOf = (option: string): string | undefined => args[args.indexOf(option) + 1];
     expect(redis.command).toEqual(['redis-server']);
     expect(valueOf('--save')).toBe('');
     expect(valueOf('--appendonly')).toBe('no');
-    expect(valueOf('--maxmemory-policy')).toBe('allkeys-lru');
+    expect(valueOf('--maxmemory-policy')).toBe('volatile-lru');
     expect(valueOf('--maxmemory')).toMatch(/^\d+mb$/);
     const limitMiB = parseInt(String(redis.resources?.limits?.memory), 10);
     expect(parseInt(valueOf('--maxmemory')!, 10) * 1.5).toBeLessThanOrEqual(limitMiB);
