@@ -64,4 +64,24 @@ export const PLAYBACK_OPERATIONS: readonly Operation[] = [
     answers: { 204: { description: 'It has ended, now or before', fields: COUNTED } },
     errors: PLAYBACK_ERRORS,
   },
+  {
+    path: `${PLAYBACK}/progress`,
+    method: 'post',
+    id: 'reportProgress',
+    tag: TAG,
+    summary: 'Where a player is',
+    description:
+      'After 30 s, or half the track, the play is counted, once. The only address that takes content: at most 1 kB of JSON, not encoded.',
+    security: ['bearer', 'grant'],
+    parameters: ['trackId', 'playbackId'],
+    request: { schema: 'Progress', example: 'progress' },
+    answers: {
+      200: {
+        description: 'It is noted',
+        fields: ANSWERED,
+        content: { [JSON_TYPE]: { schema: 'ProgressAnswer', example: 'progressNoted' } },
+      },
+    },
+    errors: [...PLAYBACK_ERRORS, 'grant_ended'],
+  },
 ];

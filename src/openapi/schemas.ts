@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { progressSchema } from '../controllers/progress-controller';
 import { type ErrorCode } from '../errors';
 import { STATUS_BY_CODE } from '../middleware/error-handler';
 import { cataloguePageSchema } from '../services/catalogue/catalogue';
@@ -64,6 +65,14 @@ const SCHEMAS = {
     }),
   ),
   ExtensionAnswer: success(z.strictObject({ id: playbackId, expiresAt: time })),
+  Progress: progressSchema,
+  ProgressAnswer: success(
+    z.strictObject({
+      id: playbackId,
+      expiresAt: time,
+      counted: z.boolean().describe('this play has been counted by now'),
+    }),
+  ),
   Error: z.strictObject({
     status: z.literal('error'),
     code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]).describe('never changes'),

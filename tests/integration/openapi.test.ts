@@ -28,6 +28,7 @@ import { until } from '../support/until';
  */
 const TRACK = 'Glass Harbour/Night Ferry/01 Leaving Port';
 const ENCODED = encodeURIComponent(TRACK);
+const PROGRESS = { positionSeconds: 5.5, state: 'playing' };
 const NOBODYS_ID = 'AAECAwQFBgcICQoLDA0ODw';
 const SAMPLES = join(__dirname, '../../samples');
 const EXAMPLES_FILE = join(__dirname, '../../src/openapi/examples.json');
@@ -172,7 +173,9 @@ async function createCase(operation: Operation, method: string): Promise<Case> {
   if (operation.path.includes('{id}')) {
     path = path.replace(NOBODYS_ID, (await begin(app, headers)).id);
   }
-  return { method, path, headers, subject, operation };
+  const content = operation.request === undefined ? {} : { content: JSON.stringify(PROGRESS) };
+  if (operation.request) headers['content-type'] = 'application/json';
+  return { method, path, headers, subject, operation, ...content };
 }
 
 async function begin(
@@ -232,8 +235,9 @@ const BY_CODE: Partial<Record<ErrorCode, Provocation>> = {
   grant_ended: async (given) => {
     const { id, grant } = await begin(app, given.headers);
     const path = `/api/stream/${ENCODED}/playback/${id}`;
-    await ask(app, { ...given, method: 'DELETE', path });
-    return ask(app, withQuery(without(given, 'authorization'), `grant=${grant}`));
+    await ask(app, { method: 'DELETE', path, headers: given.headers });
+    const own = given.path.replace(/playback\/[\w-]{22}/, `playback/${id}`);
+    return ask(app, withQuery(without({ ...given, path: own }, 'authorization'), `grant=${grant}`));
   },
   not_found: (given) =>
     ask(app, {
@@ -314,13 +318,14 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'getLoudness 200': 'loudness',
   'beginPlayback 201': 'playback',
   'extendPlayback 200': 'extension',
+  'reportProgress 200': 'progressNoted',
   'getHealth 200': 'health',
   'getReadiness 200': 'readiness',
   'getReadiness 503': 'notReady',
 };
 
 const recorded = {
-  answers: {} as Record<string, unknown>,
+  answers: { progress: PROGRESS } as Record<string, unknown>,
   errors: {} as Record<string, unknown>,
   fields: {} as Record<string, string>,
 };
