@@ -135,10 +135,10 @@ function describeHead({ answers, errors, neverOfHead = [] }: Operation): Record<
     errors: errors.filter((code) => !never.includes(code)),
   });
   return Object.fromEntries(
-    Object.entries(responses).map(([status, { content: _content, ...response }]) => [
-      status,
-      response,
-    ]),
+    Object.entries(responses).map(([status, response]) => {
+      const members = Object.entries(response).filter(([name]) => name !== 'content');
+      return [status, Object.fromEntries(members)];
+    }),
   );
 }
 

@@ -104,6 +104,9 @@ export function describeSchemas(): Record<string, JsonSchema> {
     },
   });
   return Object.fromEntries(
-    Object.entries(schemas).map(([id, { $id: _id, $schema: _schema, ...schema }]) => [id, schema]),
+    Object.entries(schemas).map(([id, schema]) => {
+      const members = Object.entries(schema).filter(([name]) => !['$id', '$schema'].includes(name));
+      return [id, Object.fromEntries(members)];
+    }),
   );
 }

@@ -59,6 +59,14 @@ const HEALTH: Operation = {
   errors: [],
 };
 
+function describeReadiness(description: string, example: string): Answer {
+  return {
+    description,
+    fields: ['Cache-Control', 'Content-Length'],
+    content: { [JSON_TYPE]: { schema: 'Readiness', example } },
+  };
+}
+
 const READY: Operation = {
   path: '/health/ready',
   method: 'get',
@@ -68,19 +76,10 @@ const READY: Operation = {
   description: 'For whoever sends requests its way. Neither authenticated nor limited.',
   security: [],
   parameters: [],
-  answers: Object.fromEntries(
-    [
-      [200, 'It can', 'readiness'],
-      [503, 'Not now', 'notReady'],
-    ].map(([status, description, example]) => [
-      status,
-      {
-        description,
-        fields: ['Cache-Control', 'Content-Length'],
-        content: { [JSON_TYPE]: { schema: 'Readiness', example } },
-      } as Answer,
-    ]),
-  ),
+  answers: {
+    200: describeReadiness('It can', 'readiness'),
+    503: describeReadiness('Not now', 'notReady'),
+  },
   errors: [],
 };
 

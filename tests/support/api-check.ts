@@ -85,7 +85,8 @@ function checkFields({ fields }: SeenAnswer, { headers = {} }: Response): readon
     const { required, schema } = use.$ref ? API.components.headers[name]! : use;
     const value = fields.get(name.toLowerCase());
     if (value === undefined) return required ? [`${name} is missing`] : [];
-    return ajv.validate(schema!, value) ? [] : [`${name}: ${value}: ${ajv.errorsText()}`];
+    const isRight: boolean = ajv.validate(schema!, value);
+    return isRight ? [] : [`${name}: ${value}: ${ajv.errorsText()}`];
   });
 }
 

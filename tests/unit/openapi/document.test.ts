@@ -29,13 +29,10 @@ describe('describeApi()', () => {
         ([, name]) => name,
       ),
     );
-    const { securitySchemes: _schemes, ...components } = document.components as Record<
-      string,
-      Record<string, unknown>
-    >;
-    const names = Object.entries(components).flatMap(([kind, entries]) =>
-      Object.keys(entries).map((name) => `${kind}/${name}`),
-    );
+    const components = document.components as Record<string, Record<string, unknown>>;
+    const names = Object.entries(components)
+      .filter(([kind]) => kind !== 'securitySchemes')
+      .flatMap(([kind, entries]) => Object.keys(entries).map((name) => `${kind}/${name}`));
     expect([...refs].sort()).toEqual(names.sort());
   });
 
