@@ -207,7 +207,7 @@ const ARTWORK: Operation = {
   parameters: ['trackId', 'size', 'v', ...RANGE_FIELDS],
   answers: describeMedia(Object.fromEntries(IMAGE_TYPES.map((type) => [`image/${type}`, BYTES]))),
   errors: [
-    ...TRACK_ERRORS,
+    ...OPENED_ERRORS,
     ...MEDIA_ERRORS,
     'artwork_not_found',
     'track_undecodable',
