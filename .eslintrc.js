@@ -65,6 +65,14 @@ const rooms = {
     ],
     why: 'workers/ starts processes that serve; the primary itself opens nothing they open',
   },
+  openapi: {
+    never: [
+      'express',
+      '**/{routes,storage,streaming,workers}/**',
+      '**/{config,container,app,server,process}',
+    ],
+    why: 'openapi/ describes the API by what the other rooms check it with; it does nothing itself',
+  },
   routes: {
     never: ['**/{services,storage,adapters,streaming}/**', '**/{config,container,app}'],
     why: 'routes/ say which URL goes to whom, nothing else',

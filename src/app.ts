@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
+import { createAssetController } from './controllers/asset-controller';
 import { createCatalogueController, createSelectListing } from './controllers/catalogue-controller';
 import { createHealthController, createReadinessController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
@@ -22,6 +23,7 @@ import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createTrackPermission } from './middleware/permit-track';
+import { createPageFields } from './middleware/page-fields';
 import {
   createContinuationLimit,
   createListingLimit,
@@ -34,6 +36,9 @@ import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
 import { createSendTimeout } from './middleware/send-timeout';
+import { DOCS_ASSETS, DOCS_PAGE, DOCS_SOURCES } from './openapi/docs-page';
+import { describeApi } from './openapi/document';
+import { createDocsRoutes } from './routes/docs-routes';
 import { createOpsRoutes } from './routes/ops-routes';
 import { createStreamRoutes, type TrackSteps } from './routes/stream-routes';
 import { type Derive } from './services/derivation';
@@ -54,6 +59,7 @@ function createApp(container: Container): Express {
   const answerOptions = createOptionsAnswer();
   const nameRoute = createRouteNaming();
   const methodGuard = createMethodGuard();
+  const refuseContent = createContentRefusal();
   const selection = { tracks, createBoundary, now: clock };
   const limit = createTrackLimit({ ...quotas, admissions });
   const sendDerived = createDerivedController({ productions: media.productions, memory });
@@ -89,11 +95,25 @@ function createApp(container: Container): Express {
   app.use(createSendTimeout(container.watchSending));
   app.use(browserFields, requestCheck, answerOptions);
   app.use(
+    createDocsRoutes({
+      before: [nameRoute, methodGuard, refuseContent],
+      pageFields: createPageFields(DOCS_SOURCES),
+      description: createAssetController({
+        mediaType: 'application/json; charset=utf-8',
+        load: () => Buffer.from(JSON.stringify(describeApi())),
+      }),
+      page: createAssetController(DOCS_PAGE),
+      assets: Object.fromEntries(
+        DOCS_ASSETS.map((asset) => [asset.name, createAssetController(asset)]),
+      ),
+    }),
+  );
+  app.use(
     '/api/stream',
     createStreamRoutes({
       nameRoute,
       methodGuard,
-      refuseContent: createContentRefusal(),
+      refuseContent,
       authenticateGrant: createAuthenticateGrant({ grants, playbacks, failures }),
       authenticate: createAuthenticate({
         tokens,

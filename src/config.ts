@@ -127,7 +127,8 @@ const environment = z
     maxPlaybacksPerSubject: env.MAX_PLAYBACKS_PER_SUBJECT,
     playsStream: env.PLAYS_STREAM,
     rescanSeconds: env.RESCAN_SECONDS,
-    isPlayerPageOn: (env.PLAYER_PAGE ?? String(env.NODE_ENV === 'development')) === 'true',
+    /** undefined: in development only */
+    playerPage: env.PLAYER_PAGE && env.PLAYER_PAGE === 'true',
   }));
 
 /** Names of every variable that is read, in the order of the documentation. */

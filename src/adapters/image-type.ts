@@ -1,5 +1,7 @@
 /** The pictures that are served: what browsers show, and sharp decodes with memory-safe limits. */
-export type ImageType = 'jpeg' | 'png' | 'webp' | 'gif';
+export const IMAGE_TYPES = ['jpeg', 'png', 'webp', 'gif'] as const;
+
+export type ImageType = (typeof IMAGE_TYPES)[number];
 
 /** So many bytes of a picture tell what it is. */
 export const IMAGE_HEAD_BYTES = 16;

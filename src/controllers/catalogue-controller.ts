@@ -22,9 +22,8 @@ declare global {
   }
 }
 
-const MAX_LIMIT = 200;
-const DEFAULT_LIMIT = 50;
-const MAX_SEARCH_CHARACTERS = 200;
+/** What a request for the list may ask for. */
+export const CATALOGUE_QUERY = { mostTracks: 200, usualTracks: 50, mostSearchCharacters: 200 };
 
 export interface SelectListingDeps {
   readonly catalogue: Pick<Catalogue, 'list'>;
@@ -78,14 +77,15 @@ function readQuery({ originalUrl, principal }: Request): CatalogueQuery {
   const query = new URLSearchParams(start < 0 ? '' : originalUrl.slice(start));
   refuseOthers(query, ['search', 'cursor', 'limit']);
   const search = readOnce(query, 'search') ?? '';
-  if (Array.from(search).length > MAX_SEARCH_CHARACTERS) {
-    throw new AppError('bad_request', `search may have ${MAX_SEARCH_CHARACTERS} characters`);
+  const { mostSearchCharacters, mostTracks, usualTracks } = CATALOGUE_QUERY;
+  if (Array.from(search).length > mostSearchCharacters) {
+    throw new AppError('bad_request', `search may have ${mostSearchCharacters} characters`);
   }
   const cursor = readOnce(query, 'cursor');
   return {
     search,
     afterId: cursor === undefined ? undefined : parseCursor(cursor),
-    limit: readWhole(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+    limit: readWhole(query, 'limit', 1, mostTracks) ?? usualTracks,
     mayOpen: principal.mayOpen,
   };
 }

@@ -58,9 +58,9 @@ export function createStreamRoutes({
   playback,
 }: StreamRoutesDeps): Router {
   const router = Router({ caseSensitive: true });
-  router.all('/', nameRoute);
   const opened = ['', '/metadata', ...Object.keys(derived)].map((path) => `/:trackId${path}`);
   const others = ['/:trackId/prepare', '/:trackId/playback', PLAYBACK, PROGRESS];
+  router.all('/', nameRoute);
   for (const path of [...opened, ...others]) router.all(path, nameRoute);
   const { begin, limit, extend, end, report, closeUnread } = playback;
   router.use(methodGuard);

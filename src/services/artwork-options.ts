@@ -10,8 +10,8 @@ export interface ArtworkOptions {
   readonly knownValidator: string | undefined;
 }
 
-const SMALLEST = 64;
-const LARGEST = 1024;
+/** What `size` may be, in pixels of the larger side; both inclusive. */
+export const ARTWORK_PIXELS = { least: 64, most: 1024 };
 
 /**
  * @throws AppError `bad_request` for a size that is not offered
@@ -31,11 +31,11 @@ function parseSize([value = 'original', ...others]: readonly string[]): number |
   if (others.length === 0) {
     if (value === 'original') return 'original';
     const size = /^\d{2,4}$/.test(value) ? Number(value) : 0;
-    if (size >= SMALLEST && size <= LARGEST) return size;
+    if (size >= ARTWORK_PIXELS.least && size <= ARTWORK_PIXELS.most) return size;
   }
   throw new AppError(
     'bad_request',
-    `size must be a whole number from ${SMALLEST} to ${LARGEST}, or original`,
+    `size must be a whole number from ${ARTWORK_PIXELS.least} to ${ARTWORK_PIXELS.most}, or original`,
   );
 }
 

@@ -6,18 +6,18 @@ const decibels = z.number().min(-200).max(200).nullable();
 /** What the API answers about loudness; null for what silence has none of. */
 export const loudnessSchema = z
   .strictObject({
-    /** LUFS; null where nothing is louder than -70 LUFS, or long enough (0.4 s) */
-    integratedLufs: decibels,
-    /** LU; null as above */
-    rangeLu: decibels,
-    /** dBTP; null for digital silence */
-    truePeakDbtp: decibels,
+    integratedLufs: decibels.describe(
+      'in LUFS; null where nothing is louder than -70 LUFS, or long enough (0.4 s)',
+    ),
+    rangeLu: decibels.describe('in LU; null as above'),
+    truePeakDbtp: decibels.describe('in dBTP; null for digital silence'),
     replayGain: z
       .strictObject({
-        /** dB to -18 LUFS; null as above */
-        trackGainDb: decibels,
-        /** highest sample, 1 is full scale; 0 for digital silence */
-        trackPeak: z.number().min(0),
+        trackGainDb: decibels.describe('dB to -18 LUFS; null as integratedLufs'),
+        trackPeak: z
+          .number()
+          .min(0)
+          .describe('highest sample, 1 is full scale; 0 for digital silence'),
       })
       .readonly(),
   })

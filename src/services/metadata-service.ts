@@ -23,41 +23,42 @@ export const trackMetadataSchema = z
     genre: text.nullable(),
     trackNumber: whole.nullable(),
     discNumber: whole.nullable(),
-    /** seconds, with three decimals */
-    duration: z.number().min(0).nullable(),
-    /** only of large tracks with a variable bit rate that do not say it */
-    durationIsEstimate: z.literal(true).exactOptional(),
-    /** per channel, that the duration comes to before it is rounded; null beside an estimate */
-    sampleCount: whole.nullable(),
-    /** kbit/s of the audio on average */
-    bitrate: whole.nullable(),
+    duration: z.number().min(0).nullable().describe('seconds, with three decimals'),
+    durationIsEstimate: z
+      .literal(true)
+      .describe('only of large tracks with a variable bit rate that do not say it')
+      .exactOptional(),
+    sampleCount: whole
+      .nullable()
+      .describe('of each channel, before the duration is rounded; null beside an estimate'),
+    bitrate: whole.nullable().describe('kbit/s of the audio on average'),
     format: z.literal(Object.keys(MEDIA_TYPES) as AudioFormat[]),
-    /** in ffprobe's words, where there is one */
-    codec: text.nullable(),
+    codec: text.nullable().describe("in ffprobe's words, where there is one"),
     container: text.nullable(),
     sampleRate: whole.nullable(),
     channels: whole.nullable(),
     bitsPerSample: whole.nullable(),
     lossless: z.boolean().nullable(),
-    /** bytes */
-    size: whole,
-    hasArtwork: z.boolean(),
+    size: whole.describe('bytes of the stored file'),
+    hasArtwork: z.boolean().describe('a picture stands in the tags'),
     replayGain: z
       .strictObject({
         trackGainDb: z.number().nullable(),
-        /** linear */
-        trackPeak: z.number().nullable(),
+        trackPeak: z.number().nullable().describe('linear, 1 is full scale'),
         albumGainDb: z.number().nullable(),
         albumPeak: z.number().nullable(),
       })
       .readonly()
       .nullable(),
     lastModified: z.iso.datetime(),
-    /** of the stream, strong */
-    etag: z.string(),
-    /** only when something could not be read */
-    warnings: z.array(text).min(1).readonly().exactOptional(),
-    /** as measured, not as tagged; absent until that was done, and from what is cached */
+    etag: z.string().describe('entity tag of the stream, strong'),
+    warnings: z
+      .array(text)
+      .min(1)
+      .readonly()
+      .describe('only when something could not be read')
+      .exactOptional(),
+    // as measured, not as tagged; absent until that was done, and from what is cached
     loudness: loudnessSchema.exactOptional(),
   })
   .readonly();

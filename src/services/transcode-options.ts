@@ -12,9 +12,17 @@ export const TRANSCODE_BITRATES = {
 export type TranscodeFormat = keyof typeof TRANSCODE_BITRATES;
 
 const FORMATS = Object.keys(TRANSCODE_BITRATES) as readonly TranscodeFormat[];
-const DEFAULT_KBPS = { mp3: 192, aac: 128, opus: 96 } as const;
-const LOSSY_MAX_KBPS = { least: 32, most: 2000 };
-const LONGEST_START_SECONDS = 1_000_000;
+/** In kbit/s; lossless forms have none. */
+export const DEFAULT_BITRATES = { mp3: 192, aac: 128, opus: 96 } as const;
+/** What `maxBitrate` may be, in kbit/s; both inclusive. */
+export const MAX_BITRATE_KBPS = { least: 32, most: 2000 };
+export const LONGEST_START_SECONDS = 1_000_000;
+/** The words of each parameter that takes one of a few. */
+export const TRANSCODE_CHOICES = {
+  format: ['original', 'auto', ...FORMATS],
+  gain: ['track'],
+  channels: ['1', '2'],
+} as const;
 
 /** A transcode as it was asked for. */
 export interface TranscodeOptions {
@@ -53,14 +61,14 @@ export function parseTranscodeOptions(
   // without it nothing is ours: the query of an original has always been its reader's
   if (!query.has('format')) return undefined;
   const values = readValues(query);
-  const format = readChoice(values, 'format', ['original', 'auto', ...FORMATS]);
+  const format = readChoice(values, 'format', TRANSCODE_CHOICES.format);
   if (format === undefined || format === 'original') {
     refuseOthers(values, ['format'], 'needs format to be auto or one of ' + FORMATS.join(', '));
     return undefined;
   }
   const form = {
     startSeconds: readStart(values.start),
-    isLeveled: readChoice(values, 'gain', ['track']) !== undefined,
+    isLeveled: readChoice(values, 'gain', TRANSCODE_CHOICES.gain) !== undefined,
     channels: readChannels(values),
   };
   if (format === 'auto') {
@@ -109,7 +117,7 @@ function readChoice<Choice extends string>(
 }
 
 function readChannels(values: Values): 1 | 2 | undefined {
-  const channels = readChoice(values, 'channels', ['1', '2']);
+  const channels = readChoice(values, 'channels', TRANSCODE_CHOICES.channels);
   return channels === undefined ? undefined : channels === '1' ? 1 : 2;
 }
 
@@ -119,12 +127,12 @@ function readBitrate(values: Values, format: TranscodeFormat): number | undefine
     return undefined;
   }
   const choice = readChoice(values, 'bitrate', TRANSCODE_BITRATES[format].map(String));
-  return choice === undefined ? DEFAULT_KBPS[format] : Number(choice);
+  return choice === undefined ? DEFAULT_BITRATES[format] : Number(choice);
 }
 
 function readMaxBitrate(value: string | undefined): number {
   if (value === undefined) return Infinity;
-  const { least, most } = LOSSY_MAX_KBPS;
+  const { least, most } = MAX_BITRATE_KBPS;
   const kbps = /^\d{1,4}$/.test(value) ? Number(value) : 0;
   if (kbps < least || kbps > most) {
     throw badRequest(`maxBitrate must be a whole number of kbit/s from ${least} to ${most}`);

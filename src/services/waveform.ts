@@ -16,22 +16,31 @@ import { type Recipe } from './productions';
 import { readChoice, readWhole } from './query-values';
 import { describeOriginal, type SelectedTrack } from './track-source';
 
-const ENCODINGS = {
+/** The forms of an answer. */
+export const WAVEFORM_ENCODINGS = {
   json: { mediaType: 'application/json', encode: encodeJson },
   dat: { mediaType: 'application/octet-stream', encode: encodeBinary },
 } as const;
+
+/** Whole numbers that a request may choose; both ends inclusive. */
+export const WAVEFORM_BOUNDS = {
+  pixelsPerSecond: { least: 1, most: 1_000 },
+  points: { least: 16, most: 20_000 },
+} as const;
+/** The words of each parameter that takes one of a few. */
+export const WAVEFORM_CHOICES = { bits: ['8', '16'], format: ['json', 'dat'] } as const;
 
 /** What a request may choose about a waveform. */
 interface WaveformOptions {
   readonly width: { readonly pixelsPerSecond: number } | { readonly points: number };
   readonly bits: 8 | 16;
-  readonly encoding: keyof typeof ENCODINGS;
+  readonly encoding: keyof typeof WAVEFORM_ENCODINGS;
 }
 
 /** Rises when the bytes of an answer change though track, options and ffmpeg are the same. */
 const SHAPE = 'waveform1';
 
-const DEFAULT_PIXELS_PER_SECOND = 20;
+export const DEFAULT_PIXELS_PER_SECOND = 20;
 /** Of one answer and of the memory it is made in (4 bytes each); over 14 hours by default. */
 const MOST_PIXELS = 1_048_576;
 /** The readers of the format refuse less. */
@@ -59,7 +68,7 @@ function describeWaveform(
   const key = nameOutput(SHAPE, selected, [JSON.stringify(options), version]);
   return {
     representation: {
-      mediaType: ENCODINGS[options.encoding].mediaType,
+      mediaType: WAVEFORM_ENCODINGS[options.encoding].mediaType,
       entityTag: `"${key}"`,
       lastModifiedSeconds: describeOriginal(selected).lastModifiedSeconds,
       contentDisposition: 'inline',
@@ -70,8 +79,8 @@ function describeWaveform(
 }
 
 function readOptions({ query, accept }: DerivationRequest): WaveformOptions {
-  const pixelsPerSecond = readWhole(query, 'pixelsPerSecond', 1, 1_000);
-  const points = readWhole(query, 'points', 16, 20_000);
+  const pixelsPerSecond = readBounded(query, 'pixelsPerSecond');
+  const points = readBounded(query, 'points');
   if (pixelsPerSecond !== undefined && points !== undefined) {
     throw new AppError('bad_request', 'pixelsPerSecond and points exclude each other');
   }
@@ -80,13 +89,21 @@ function readOptions({ query, accept }: DerivationRequest): WaveformOptions {
       points === undefined
         ? { pixelsPerSecond: pixelsPerSecond ?? DEFAULT_PIXELS_PER_SECOND }
         : { points },
-    bits: readChoice(query, 'bits', ['8', '16']) === '16' ? 16 : 8,
-    encoding: readChoice(query, 'format', ['json', 'dat']) ?? preferredEncoding(accept),
+    bits: readChoice(query, 'bits', WAVEFORM_CHOICES.bits) === '16' ? 16 : 8,
+    encoding: readChoice(query, 'format', WAVEFORM_CHOICES.format) ?? preferredEncoding(accept),
   };
 }
 
+function readBounded(
+  query: URLSearchParams,
+  name: keyof typeof WAVEFORM_BOUNDS,
+): number | undefined {
+  const { least, most } = WAVEFORM_BOUNDS[name];
+  return readWhole(query, name, least, most);
+}
+
 function preferredEncoding(accept: string | undefined): WaveformOptions['encoding'] {
-  const { json, dat } = ENCODINGS;
+  const { json, dat } = WAVEFORM_ENCODINGS;
   return qualityOf(accept, dat.mediaType) > qualityOf(accept, json.mediaType) ? 'dat' : 'json';
 }
 
@@ -122,7 +139,7 @@ function createRecipe(key: string, { deps, selected, options }: Order): Recipe {
       );
       const peaks = folder.finish();
       const { bits, encoding } = options;
-      for (const piece of ENCODINGS[encoding].encode({ ...peaks, sampleRateHz, bits })) {
+      for (const piece of WAVEFORM_ENCODINGS[encoding].encode({ ...peaks, sampleRateHz, bits })) {
         await append(piece);
       }
     },

@@ -8,6 +8,7 @@ import { createFastLane } from '../../src/fast-lane';
 import { createLocalStore } from '../../src/storage/local-store';
 import { type OpenedTrack, type TrackStore } from '../../src/storage/track-store';
 import { type ByteRange } from '../../src/streaming/byte-range';
+import { TEST_DOUBLE } from '../support/api-check';
 import { startApp, type TestApp } from '../support/build-app';
 import { holdDownload } from '../support/held-download';
 import { startLanePair, type LanePair } from '../support/lane-pair';
@@ -349,7 +350,7 @@ describe('a track that the lane opens and leaves to the app', () => {
         config: { ...container.config, fastLane: false },
       });
       return createFastLane(container, (req, res) => {
-        if (isOver) res.end();
+        if (isOver) res.setHeader(TEST_DOUBLE, 'yes').end();
         else app(req, res);
       });
     });

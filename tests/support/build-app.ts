@@ -9,7 +9,16 @@ import { parseConfig } from '../../src/config';
 import { createContainer, type Container, type Replacements } from '../../src/container';
 import { createLogs } from '../../src/observability/logs';
 import { createHttpServer } from '../../src/server';
+import { checked } from './api-check';
 import { TEST_SECRET } from './sign-token';
+
+/** What answers of the running test were not as the description of the API says. */
+const mismatches: string[] = [];
+
+afterEach(() => {
+  const found = mismatches.splice(0);
+  if (found.length > 0) throw new Error(`not as in openapi.json:\n${found.join('\n')}`);
+});
 
 export interface TestApp {
   readonly port: number;
@@ -20,7 +29,10 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
-/** The whole app on a real socket and the real Redis of the test run. */
+/**
+ * The whole app on a real socket and the real Redis of the test run. The test fails whose request is
+ * answered otherwise than openapi.json says.
+ */
 export async function startApp(
   env: Readonly<Record<string, string>> = {},
   replacements: Replacements = {},
@@ -47,7 +59,8 @@ export async function startApp(
   });
   const logs = createLogs({ level: 'debug', format: 'json', stream: lines, maxWaitMs: 0 });
   const container = await createContainer(config, logs, replacements);
-  const { server } = createHttpServer(createListener(container), container);
+  const listener = checked(createListener(container), (mismatch) => mismatches.push(mismatch));
+  const { server } = createHttpServer(listener, container);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
