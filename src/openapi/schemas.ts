@@ -18,7 +18,7 @@ const whole = z.int().min(0);
 const seconds = z.number().min(0);
 const time = z.iso.datetime();
 const playbackId = z.string().regex(/^[\w-]{22}$/);
-const address = z.string().startsWith('/');
+const address = z.string().regex(/^\//);
 
 function success<Data extends z.ZodType>(data: Data) {
   return z.strictObject({ status: z.literal('success'), data });

@@ -40,7 +40,7 @@ export const API = JSON.parse(JSON.stringify(describeApi())) as ApiDocument;
 const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
 addFormats(ajv);
 for (const [name, schema] of Object.entries(API.components.schemas)) {
-  ajv.addSchema(standingAlone(schema), `schemas/${name}`);
+  ajv.addSchema(standingAlone(schema), name);
 }
 const validators = new Map<object, ValidateFunction>();
 
@@ -121,7 +121,7 @@ function checkJson({ method, content }: SeenAnswer, schema: object): readonly st
 
 /** The schema by itself: the whole document is none, and could not be asked for a part of it. */
 function standingAlone(schema: object): object {
-  return JSON.parse(JSON.stringify(schema).replaceAll('#/components/', '')) as object;
+  return JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas/', '')) as object;
 }
 
 /** Enough for any JSON of the tests; of sound nothing is looked at. */
@@ -162,8 +162,14 @@ export function checked(
         content: Buffer.concat(chunks),
       };
       if (answer.fields.has(TEST_DOUBLE)) return result;
-      for (const mismatch of findMismatches(answer)) {
+      const say = (mismatch: string): void => {
         onMismatch(`${method} ${target} ${res.statusCode}: ${mismatch}`);
+      };
+      try {
+        findMismatches(answer).forEach(say);
+      } catch (error) {
+        // thrown here it would only end in the error handler of the app
+        say(String(error));
       }
       return result;
     };
