@@ -2,6 +2,7 @@ import { type Bench } from './bench';
 import { WrongAnswer } from './check-answers';
 import { type Peer } from './peers/peer';
 import { startPeer, type RunningPeer } from './peers/running-peer';
+import { untilScanned } from './until-scanned';
 
 /** A peer and what it is to serve. */
 export interface Entry {
@@ -40,6 +41,8 @@ export async function withPeers<E extends Entry, T>(
           redisSocket: bench.redis.socket,
         });
         started.push(running);
+        // what a start has to do is measured by itself
+        if (entry.peer.kind === 'service') await untilScanned(running);
         await entry.check(running);
         correct.push({ entry, running });
       } catch (error) {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Bench } from '../bench';
 import { openHttpConnection, type HttpConnection } from '../http-connection';
 import { formatNumber, formatTable } from '../markdown';
@@ -6,14 +5,13 @@ import { type Peer } from '../peers/peer';
 import { startPeer, type RunningPeer } from '../peers/running-peer';
 import { readProcessUsage } from '../process-usage';
 import { quantile } from '../statistics';
+import { untilScanned } from '../until-scanned';
 import { type Figure, type Scenario } from './scenario';
 
 const TRACKS = 100_000;
 const QUICK_TRACKS = 5_000;
 const REQUESTS = 200;
 const MEBIBYTE = 2 ** 20;
-const SCAN_TIMEOUT_MS = 900_000;
-const LOOK_INTERVAL_MS = 100;
 
 /** What is asked of the list; all searches are different, so that none is remembered. */
 const QUESTIONS: Readonly<Record<string, (i: number, tracks: number) => string>> = {
@@ -39,14 +37,14 @@ export const catalogue: Scenario = {
     for (const peer of peers) {
       await bench.redis.client.flushall();
       const idle = await withService(bench, peer, empty.dir, async (running) => {
-        await untilScanned(running, 1);
+        await untilScanned(running);
         return residentMiB(running);
       });
       const cold = await withService(bench, peer, albums.dir, (running) =>
-        untilScanned(running, count),
+        measureScan(running, count),
       );
       const warm = await withService(bench, peer, albums.dir, async (running) => {
-        const scan = await untilScanned(running, count);
+        const scan = await measureScan(running, count);
         const scannedMiB = residentMiB(running);
         const questions = await askAll(running, count);
         return { scan, scannedMiB, questions, askedMiB: residentMiB(running) };
@@ -118,29 +116,14 @@ async function withService<T>(
   }
 }
 
-/** @throws when fewer tracks than there are have been listed by then, or it takes too long */
-async function untilScanned(running: RunningPeer, tracks: number): Promise<Scan> {
+async function measureScan(running: RunningPeer, tracks: number): Promise<Scan> {
   const startedAt = performance.now();
-  const connection = await openHttpConnection(running.port);
-  try {
-    while (performance.now() - startedAt < SCAN_TIMEOUT_MS) {
-      const { content } = await ask(running, connection, '/health/ready');
-      const { catalogue: state } = JSON.parse(content.toString()) as {
-        readonly catalogue: { readonly state: string; readonly tracks: number };
-      };
-      if (state.state === 'ready' && state.tracks >= tracks) {
-        return {
-          seconds: (performance.now() - startedAt) / 1000,
-          cpuSeconds: readProcessUsage(running.pid).cpuSeconds,
-          residentMiB: residentMiB(running),
-        };
-      }
-      await delay(LOOK_INTERVAL_MS);
-    }
-  } finally {
-    connection.close();
-  }
-  throw new Error('the library was not scanned in time');
+  await untilScanned(running, tracks);
+  return {
+    seconds: (performance.now() - startedAt) / 1000,
+    cpuSeconds: readProcessUsage(running.pid).cpuSeconds,
+    residentMiB: residentMiB(running),
+  };
 }
 
 async function askAll(

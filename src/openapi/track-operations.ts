@@ -21,6 +21,7 @@ export const ACCOUNT_ERRORS = [
   'content_too_large',
   'unsupported_media_type',
   'rate_limited',
+  'keys_unavailable',
 ] as const satisfies readonly ErrorCode[];
 
 /** Of what opens a track. */

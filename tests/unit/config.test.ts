@@ -58,7 +58,39 @@ describe('parseConfig()', () => {
       cacheDir: './cache',
       cacheMaxBytes: 2_000_000_000,
       loudnessTargetLufs: -14,
+      jwtPublicKeys: undefined,
+      jwksUrl: undefined,
+      jwtRequiredScope: undefined,
+      playbackSecret: undefined,
+      playbackPauseSeconds: 14_400,
+      maxPlaybacksPerSubject: 0,
+      playsStream: 'tuneton:plays',
+      rescanSeconds: 900,
+      playerPage: undefined,
     });
+  });
+
+  it.each<[string, string, Partial<Config>]>([
+    ['PLAYBACK_SECRET', 'p'.repeat(32), { playbackSecret: 'p'.repeat(32) }],
+    ['PLAYBACK_PAUSE_SECONDS', '0', { playbackPauseSeconds: 0 }],
+    ['MAX_PLAYBACKS_PER_SUBJECT', '3', { maxPlaybacksPerSubject: 3 }],
+    ['PLAYS_STREAM', 'our:plays', { playsStream: 'our:plays' }],
+    ['RESCAN_SECONDS', '1', { rescanSeconds: 1 }],
+    ['PLAYER_PAGE', 'true', { playerPage: true }],
+    ['PLAYER_PAGE', 'false', { playerPage: false }],
+  ])('reads %s=%j for players and the catalogue', (name, value, expected) => {
+    expect(parse({ [name]: value })).toMatchObject(expected);
+  });
+
+  it.each([
+    ['PLAYBACK_SECRET', 'short'],
+    ['PLAYBACK_PAUSE_SECONDS', '-1'],
+    ['MAX_PLAYBACKS_PER_SUBJECT', '1001'],
+    ['PLAYS_STREAM', 'two words'],
+    ['RESCAN_SECONDS', '0'],
+    ['PLAYER_PAGE', 'yes'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining(name)]);
   });
 
   it.each<[string, string, Partial<Config>]>([
