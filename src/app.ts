@@ -5,6 +5,7 @@ import { createHealthController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
+import { createPageControllers } from './controllers/page-controller';
 import { createPrepareController } from './controllers/prepare-controller';
 import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
@@ -12,14 +13,23 @@ import { createAuthenticate } from './middleware/authenticate';
 import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
+import { createPageFields } from './middleware/page-fields';
 import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
 import { createSendTimeout } from './middleware/send-timeout';
 import { createOpsRoutes } from './routes/ops-routes';
+import { createPageRoutes } from './routes/page-routes';
 import { createStreamRoutes, type TrackSteps } from './routes/stream-routes';
 import { type Derive } from './services/derivation';
+
+/** Beside what every page has: what MediaSource and fetched covers are shown from. */
+const PLAYER_SOURCES = {
+  'img-src': ['blob:'],
+  'media-src': ["'self'", 'blob:'],
+  'worker-src': ["'self'"],
+} as const;
 
 /** The app, behind the fast lane where that is on. */
 export function createRequestListener(container: Container): RequestListener {
@@ -53,19 +63,20 @@ function createApp(container: Container): Express {
   app.set('trust proxy', config.trustProxy);
   app.set('query parser', 'simple');
 
-  app.use(
-    createOpsRoutes({
-      before: [
-        createRequestContext(container, { level: 'debug' }),
-        nameRoute,
-        browserFields,
-        requestCheck,
-        answerOptions,
-        methodGuard,
-      ],
-      health: createHealthController(config.nodeEnv),
-    }),
-  );
+  const beforeOpen = [
+    createRequestContext(container, { level: 'debug' }),
+    nameRoute,
+    browserFields,
+    requestCheck,
+    answerOptions,
+    methodGuard,
+  ];
+  app.use(createOpsRoutes({ before: beforeOpen, health: createHealthController(config.nodeEnv) }));
+  if (config.isPlayerPageOn) {
+    const pageFields = createPageFields(PLAYER_SOURCES);
+    const before = [...beforeOpen, createSendTimeout(container.watchSending), pageFields];
+    app.use(createPageRoutes({ before, page: createPageControllers() }));
+  }
   app.use(createRequestContext(container));
   app.use(createSendTimeout(container.watchSending));
   app.use(browserFields, requestCheck, answerOptions);
