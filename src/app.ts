@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
@@ -6,15 +7,26 @@ import { createMetadataController, createMetadataPlan } from './controllers/meta
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
 import { createPageControllers } from './controllers/page-controller';
+import {
+  createBeginPlayback,
+  createEndPlayback,
+  createExtendPlayback,
+} from './controllers/playback-controller';
 import { createPrepareController } from './controllers/prepare-controller';
 import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
+import { createAuthenticateGrant } from './middleware/authenticate-grant';
 import { createOptionsAnswer } from './middleware/browser-fields';
 import { createRequestCheck } from './middleware/check-request';
 import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createPageFields } from './middleware/page-fields';
-import { createMetadataLimit, createTrackLimit } from './middleware/rate-limit';
+import {
+  createContinuationLimit,
+  createMetadataLimit,
+  createPlaybackLimit,
+  createTrackLimit,
+} from './middleware/rate-limit';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
@@ -40,7 +52,8 @@ export function createRequestListener(container: Container): RequestListener {
 /** The order of middleware and routers, nothing else. */
 function createApp(container: Container): Express {
   const { config, tracks, metadata, media, tokens, quotas, admissions } = container;
-  const { clock, createBoundary, memory } = container;
+  const { clock, createBoundary, memory, grants, playbacks } = container;
+  const failures = quotas.authFailures;
   const browserFields = container.browserFields.handler;
   const requestCheck = createRequestCheck();
   const answerOptions = createOptionsAnswer();
@@ -63,30 +76,34 @@ function createApp(container: Container): Express {
   app.set('trust proxy', config.trustProxy);
   app.set('query parser', 'simple');
 
-  const beforeOpen = [
-    createRequestContext(container, { level: 'debug' }),
-    nameRoute,
-    browserFields,
-    requestCheck,
-    answerOptions,
-    methodGuard,
-  ];
-  app.use(createOpsRoutes({ before: beforeOpen, health: createHealthController(config.nodeEnv) }));
-  if (config.isPlayerPageOn) {
-    const pageFields = createPageFields(PLAYER_SOURCES);
-    const before = [...beforeOpen, createSendTimeout(container.watchSending), pageFields];
-    app.use(createPageRoutes({ before, page: createPageControllers() }));
-  }
+  app.use(
+    createOpsRoutes({
+      before: [
+        createRequestContext(container, { level: 'debug' }),
+        nameRoute,
+        browserFields,
+        requestCheck,
+        answerOptions,
+        methodGuard,
+      ],
+      health: createHealthController(config.nodeEnv),
+    }),
+  );
   app.use(createRequestContext(container));
   app.use(createSendTimeout(container.watchSending));
   app.use(browserFields, requestCheck, answerOptions);
+  if (config.isPlayerPageOn) {
+    const before = [nameRoute, methodGuard, createPageFields(PLAYER_SOURCES)];
+    app.use(createPageRoutes({ before, page: createPageControllers() }));
+  }
   app.use(
     '/api/stream',
     createStreamRoutes({
       nameRoute,
       methodGuard,
       refuseContent: createContentRefusal(),
-      authenticate: createAuthenticate({ tokens, failures: quotas.authFailures }),
+      authenticateGrant: createAuthenticateGrant({ grants, playbacks, failures }),
+      authenticate: createAuthenticate({ tokens, failures }),
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
@@ -113,6 +130,21 @@ function createApp(container: Container): Express {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,
         send: createPrepareController(media.productions),
+      },
+      playback: {
+        begin: {
+          select: createSelectTrack({ ...selection, plan: planStream }),
+          limit: createPlaybackLimit({ ...quotas, admissions }),
+          send: createBeginPlayback({
+            ...container,
+            pauseSeconds: config.playbackPauseSeconds,
+            createId: () => randomBytes(16).toString('base64url'),
+            now: clock,
+          }),
+        },
+        limit: createContinuationLimit(quotas.continuations),
+        extend: createExtendPlayback(container),
+        end: createEndPlayback(container),
       },
     }),
   );

@@ -15,12 +15,19 @@ import {
   type Quota,
 } from './middleware/rate-limit';
 import { createSendWatch, type SendWatch } from './middleware/send-timeout';
-import { type Logger } from './observability/logger';
+import { describeError, type Logger } from './observability/logger';
 import { type Logs } from './observability/logs';
 import { type RequestLog } from './observability/request-log';
 import { createAdmissions, type Admissions } from './services/admissions';
 import { createCachedMetadata } from './services/cached-metadata';
 import { createMetadataService, type MetadataService } from './services/metadata-service';
+import { type Playbacks } from './services/playback';
+import {
+  createPlaybackGrants,
+  derivePlaybackKeys,
+  type PlaybackGrants,
+} from './services/playback-grants';
+import { createPlaybacks } from './services/playbacks';
 import { createQuotaStore } from './services/quota-store';
 import { createRedisCounter } from './services/redis-counter';
 import { createSettledStore, type SettledStore } from './services/settled-store';
@@ -50,6 +57,8 @@ export interface Container {
   readonly readyMetadata: ReadyMetadata;
   readonly tokens: RememberedTokens;
   readonly admissions: Admissions;
+  readonly grants: PlaybackGrants;
+  readonly playbacks: Playbacks;
   readonly quotas: {
     readonly openings: FastQuota;
     readonly continuations: FastQuota;
@@ -106,6 +115,14 @@ export async function createContainer(
   const ffmpeg = openFfmpeg(config.ffmpegPath);
   const media = await createMedia({ config, logger, metadata, tagReader, redis, memory, ffmpeg });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
+  const playbacks = createPlaybacks({
+    redis,
+    maxPlaybacks: config.maxPlaybacksPerSubject,
+    pauseMs: config.playbackPauseSeconds * 1000,
+    stream: config.playsStream,
+    warn: (message, reason) => logger.warn(message, { error: describeError(reason) }),
+    now: clock,
+  });
 
   return {
     config,
@@ -123,6 +140,8 @@ export async function createContainer(
       ttlMs: Math.max(ADMISSION_TTL_MS, config.rateLimit.windowMs),
       now: clock,
     }),
+    grants: createPlaybackGrants(derivePlaybackKeys(config)),
+    playbacks,
     quotas,
     memory,
     browserFields: createBrowserFields(config.corsOrigin),
@@ -131,6 +150,7 @@ export async function createContainer(
     createBoundary: randomUUID,
     async close() {
       await shutdown();
+      playbacks.close();
       await media.close();
       await tagReader.close();
       await tracks.close();

@@ -40,12 +40,15 @@ export type ErrorCode =
  */
 export class AppError extends Error {
   override readonly name = 'AppError';
+  /** members of the answer beside `message` */
+  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly details?: Readonly<Record<string, unknown>> },
   ) {
     super(message, options);
+    this.details = options?.details ?? {};
   }
 }

@@ -6,11 +6,16 @@ import { announcesContent } from './refuse-content';
 /** What every address but those below answers to. */
 export const ALLOWED_METHODS = 'GET, HEAD, OPTIONS';
 
-const PREPARE = /^\/api\/stream\/[^/?#]+\/prepare(?:[?#]|$)/;
+/** Below a track, by what follows its id. */
+const OTHER_METHODS = [
+  [/^\/(?:prepare|playback|playback\/[^/]+\/progress)$/, 'POST, OPTIONS'],
+  [/^\/playback\/[^/]+$/, 'PUT, DELETE, OPTIONS'],
+] as const;
 
 /** The methods of an address (RFC 9110 §10.2.1). */
 export function allowedMethods(url: string): string {
-  return PREPARE.test(url) ? 'POST, OPTIONS' : ALLOWED_METHODS;
+  const [, path = ''] = /^\/api\/stream\/[^/?#]+(\/[^?#]+)/.exec(url) ?? [];
+  return OTHER_METHODS.find(([form]) => form.test(path))?.[1] ?? ALLOWED_METHODS;
 }
 
 /** 405 for what the address does not answer to (RFC 9110 §15.5.6). */

@@ -3,6 +3,7 @@ import { type Request, type RequestHandler } from 'express';
 import { AppError } from '../errors';
 import { type Principal, type TokenVerifier } from '../services/token-verifier';
 import { countFieldLines } from '../streaming/request-fields';
+import { findGrants, hasTokenInQuery } from './query-credentials';
 import { type Quota } from './rate-limit';
 
 declare global {
@@ -48,7 +49,8 @@ export function createAuthenticate({ tokens, failures }: AuthenticateDeps): Requ
     } catch (error) {
       if (error instanceof AppError) {
         await failures.count(req, res);
-        res.set('WWW-Authenticate', formatChallenge(error));
+        // a word of another protocol there (RFC 6749 §5.2)
+        if (error.code !== 'invalid_grant') res.set('WWW-Authenticate', formatChallenge(error));
       }
       throw error;
     }
@@ -58,14 +60,21 @@ export function createAuthenticate({ tokens, failures }: AuthenticateDeps): Requ
 }
 
 function readBearerToken(req: Request): string {
+  if (hasTokenInQuery(req)) {
+    throw new AppError('invalid_request', 'Tokens do not belong into addresses');
+  }
   const field = req.headers.authorization;
+  const grants = findGrants(req);
   const isTwice =
     // Node keeps the first of two lines, a proxy may have kept the other
     countFieldLines(req.rawHeaders, 'authorization') > 1 ||
     SECOND_CREDENTIALS.test(field ?? '') ||
-    (field !== undefined && 'access_token' in req.query);
+    grants.length > (field === undefined ? 1 : 0);
   if (isTwice) throw new AppError('invalid_request', 'Send one set of credentials');
 
+  if (grants.length > 0) {
+    throw new AppError('invalid_grant', 'This needs a Bearer token, no playback address will do');
+  }
   const match = BEARER.exec(field ?? '');
   if (!match) {
     // nothing sent, or a scheme that is not ours: no error code (RFC 6750 §3.1)

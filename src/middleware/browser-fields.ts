@@ -32,6 +32,7 @@ export const EXPOSED_FIELDS = [
 ];
 
 const METHODS_FIELD = 'Access-Control-Allow-Methods';
+const FIELDS_FIELD = 'Access-Control-Allow-Headers';
 
 /** The longest that Chromium keeps a preflight. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7_200;
@@ -83,7 +84,10 @@ export function createBrowserFields(origins: '*' | readonly string[]): BrowserFi
       if (req.method === 'OPTIONS') {
         write(req, res, () => {
           const methods = allowedMethods(req.originalUrl);
-          if (methods !== ALLOWED_METHODS) res.set(METHODS_FIELD, methods);
+          if (methods !== ALLOWED_METHODS) {
+            res.set(METHODS_FIELD, methods);
+            res.set(FIELDS_FIELD, [...ALLOWED_FIELDS, 'Content-Type'].join(','));
+          }
           next();
         });
         return;

@@ -73,7 +73,7 @@ export function answerError(error: unknown, context: RequestContext, res: Server
   if (status === 503) res.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
   res.statusCode = status;
   res.setHeader('Cache-Control', 'no-store');
-  sendJson(res, formatError(failure.code, failure.message));
+  sendJson(res, { ...formatError(failure.code, failure.message), ...failure.details });
 }
 
 /** The error answer of the API. */

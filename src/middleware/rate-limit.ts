@@ -214,6 +214,32 @@ export function createMetadataLimit(openings: Quota): RequestHandler {
   };
 }
 
+/**
+ * Beginning a playback opens the track, and costs that each time: whoever plays it then goes on with
+ * it.
+ */
+export function createPlaybackLimit({
+  openings,
+  admissions,
+}: Omit<TrackLimitDeps, 'continuations'>): RequestHandler {
+  return async (req, res, next) => {
+    const { delivery } = req;
+    if (!isFree(delivery)) await openings.count(req, res);
+    if (delivery?.kind === 'planned') {
+      await admissions.admit(req.principal.subject, delivery.selected.id);
+    }
+    next();
+  };
+}
+
+/** For what a player does about a playback that has begun. */
+export function createContinuationLimit(continuations: Quota): RequestHandler {
+  return async (req, res, next) => {
+    await continuations.count(req, res);
+    next();
+  };
+}
+
 function isFree(delivery: Delivery | undefined): boolean {
   if (delivery?.kind === 'planned') return delivery.plan.status === 304;
   const error = delivery?.error;

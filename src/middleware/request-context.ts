@@ -6,7 +6,7 @@ import { type RequestLevel, type RequestLog } from '../observability/request-log
 import { exchangeOf } from './exchange';
 
 /** Why the server itself ended a response before its last byte. */
-export type CutReason = 'send-timeout' | 'short-read' | 'read-failed' | 'error';
+export type CutReason = 'send-timeout' | 'short-read' | 'read-failed' | 'grant-ended' | 'error';
 
 /** What a request carries from its first step to its log line. */
 export interface RequestContext {
@@ -27,6 +27,8 @@ interface LogEntry {
   route?: string;
   track?: string;
   subject?: string;
+  /** id of the playback grant that was shown, given out or changed */
+  playback?: string;
   /** content bytes taken over by the socket; undefined until a controller counts them */
   bytesSent: number | undefined;
   /** content bytes of the whole answer, where they are counted */
@@ -118,6 +120,7 @@ export function beginRequest(
       outcome: isComplete ? 'complete' : entry.cutReason ? 'cut-by-server' : 'client-left',
       ...(entry.cutReason ? { cutReason: entry.cutReason } : {}),
       subject: entry.subject ?? null,
+      ...(entry.playback === undefined ? {} : { playback: entry.playback }),
     });
   });
 

@@ -19,6 +19,8 @@ export interface RequestRecord {
   readonly outcome: 'complete' | 'cut-by-server' | 'client-left';
   readonly cutReason?: string;
   readonly subject: string | null;
+  /** id of a playback grant, which opens nothing by itself */
+  readonly playback?: string;
 }
 
 export type RequestLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -51,7 +53,7 @@ type LineFormat = (timestamp: string, level: RequestLevel, record: RequestRecord
 function createJsonFormat(worker: number | undefined): LineFormat {
   const end = worker === undefined ? '}' : `,"worker":${worker}}`;
   return (timestamp, level, record) => {
-    const { cutReason } = record;
+    const { cutReason, playback } = record;
     return (
       `{"timestamp":"${timestamp}","level":"${level}","message":"request"` +
       `,"requestId":"${record.requestId}","method":"${record.method}"` +
@@ -60,7 +62,9 @@ function createJsonFormat(worker: number | undefined): LineFormat {
       `,"firstByteMs":${record.firstByteMs},"durationMs":${record.durationMs}` +
       `,"outcome":"${record.outcome}"` +
       (cutReason === undefined ? '' : `,"cutReason":"${cutReason}"`) +
-      `,"subject":${quote(record.subject)}${end}`
+      `,"subject":${quote(record.subject)}` +
+      (playback === undefined ? '' : `,"playback":${quote(playback)}`) +
+      end
     );
   };
 }

@@ -13,36 +13,58 @@ export interface StreamRoutesDeps {
   readonly nameRoute: RequestHandler;
   readonly methodGuard: RequestHandler;
   readonly refuseContent: RequestHandler;
+  /** of the routes that a playback grant opens */
+  readonly authenticateGrant: RequestHandler;
   readonly authenticate: RequestHandler;
   readonly stream: TrackSteps;
   readonly metadata: TrackSteps;
   /** what is made of a track, by the path behind it */
   readonly derived: Readonly<Record<string, TrackSteps>>;
   readonly prepare: TrackSteps;
+  readonly playback: PlaybackSteps;
 }
+
+/** What requests about playbacks pass. */
+export interface PlaybackSteps {
+  readonly begin: TrackSteps;
+  readonly limit: RequestHandler;
+  readonly extend: RequestHandler;
+  readonly end: RequestHandler;
+}
+
+const PLAYBACK = '/:trackId/playback/:id';
+const PROGRESS = `${PLAYBACK}/progress`;
 
 /** Everything below /api/stream. HEAD takes the way of GET. */
 export function createStreamRoutes({
   nameRoute,
   methodGuard,
   refuseContent,
+  authenticateGrant,
   authenticate,
   stream,
   metadata,
   derived,
   prepare,
+  playback,
 }: StreamRoutesDeps): Router {
   const router = Router({ caseSensitive: true });
-  router.all('/:trackId', nameRoute);
-  router.all('/:trackId/metadata', nameRoute);
-  router.all('/:trackId/prepare', nameRoute);
-  for (const path of Object.keys(derived)) router.all(`/:trackId${path}`, nameRoute);
-  router.use(methodGuard, refuseContent, authenticate);
+  const opened = ['', '/metadata', ...Object.keys(derived)].map((path) => `/:trackId${path}`);
+  const others = ['/:trackId/prepare', '/:trackId/playback', PLAYBACK, PROGRESS];
+  for (const path of [...opened, ...others]) router.all(path, nameRoute);
+  router.use(methodGuard, refuseContent);
+  router.get(opened, authenticateGrant);
+  router.post(PROGRESS, authenticateGrant);
+  router.use(authenticate);
   router.get('/:trackId', stream.select, stream.limit, stream.send);
   router.get('/:trackId/metadata', metadata.select, metadata.limit, metadata.send);
   for (const [path, { select, limit, send }] of Object.entries(derived)) {
     router.get(`/:trackId${path}`, select, limit, send);
   }
   router.post('/:trackId/prepare', prepare.select, prepare.limit, prepare.send);
+  const { begin, limit, extend, end } = playback;
+  router.post('/:trackId/playback', begin.select, begin.limit, begin.send);
+  router.put(PLAYBACK, limit, extend);
+  router.delete(PLAYBACK, limit, end);
   return router;
 }

@@ -53,16 +53,17 @@ export function createHlsPackager({ metadata, ffmpeg }: HlsPackagerDeps): Derive
     return source;
   };
 
-  return async (selected, { params }) => {
+  return async (selected, { params, query }) => {
     const { variant, validator, segment } = params;
     if (!ffmpeg?.encoders.has('aac')) {
       throw new AppError('ffmpeg_unavailable', 'Tracks cannot be converted to HLS here');
     }
     const packaged = packageTrack(ffmpeg, selected, await hear(selected));
-    if (variant === undefined) return describeMaster(packaged);
+    const carried = carriedQuery(query);
+    if (variant === undefined) return describeMaster(packaged, carried);
     const bitRateBps = packaged.bitRatesBps.find((rate) => nameOf(rate) === variant);
     if (bitRateBps === undefined) throw notFound('variant');
-    if (segment === undefined) return describeMedia(packaged);
+    if (segment === undefined) return describeMedia(packaged, carried);
     if (validator !== packaged.validator) throw notFound('state of the track');
     if (segment === 'init.mp4') return describeInit(packaged, bitRateBps);
     const number = /^(\d{1,6})\.m4s$/.exec(segment)?.[1];
@@ -101,6 +102,12 @@ function estimateSamples({ durationSeconds, sampleRateHz }: SourceSound): number
   return Math.round((durationSeconds ?? 0) * sampleRateHz);
 }
 
+/** Players take no query along by themselves: a list fetched by a grant names all with that grant. */
+function carriedQuery(query: URLSearchParams): string {
+  const grant = query.get('grant');
+  return grant === null ? '' : `?grant=${encodeURIComponent(grant)}`;
+}
+
 function nameOf(bitRateBps: number): string {
   return `${bitRateBps / 1000}k`;
 }
@@ -133,23 +140,23 @@ function describeReady(packaged: Package, content: Buffer, file: File): Derivati
   return { representation: describe(packaged, `hls-${digest}`, file), content };
 }
 
-function describeMaster(packaged: Package): Derivation {
+function describeMaster(packaged: Package, query: string): Derivation {
   const { bitRatesBps, plan } = packaged;
   const content = formatMasterPlaylist({
     bitRatesBps,
     sampleRateHz: plan.sampleRateHz,
-    mediaUrl: (bitRateBps) => `${nameOf(bitRateBps)}/index.m3u8`,
+    mediaUrl: (bitRateBps) => `${nameOf(bitRateBps)}/index.m3u8${query}`,
   });
   const file = { mediaType: PLAYLIST_TYPE, name: 'master.m3u8' };
   return describeReady(packaged, Buffer.from(content), file);
 }
 
-function describeMedia(packaged: Package): Derivation {
+function describeMedia(packaged: Package, query: string): Derivation {
   const { plan, validator } = packaged;
   const content = formatMediaPlaylist({
     plan,
-    initUrl: `${validator}/init.mp4`,
-    segmentUrl: (number) => `${validator}/${number}.m4s`,
+    initUrl: `${validator}/init.mp4${query}`,
+    segmentUrl: (number) => `${validator}/${number}.m4s${query}`,
   });
   const file = { mediaType: PLAYLIST_TYPE, name: 'index.m3u8' };
   return describeReady(packaged, Buffer.from(content), file);

@@ -1,3 +1,5 @@
+import { AppError } from '../errors';
+
 /** What a playback grant says, as it was signed. */
 export interface Grant {
   /** 22 characters of base64url, 128 random bits */
@@ -38,12 +40,12 @@ export interface Playbacks {
    * Notes a new playback, within the cap.
    *
    * @param takeover ends the subject's oldest playbacks instead of refusing
-   * @throws TooManyPlaybacks naming those that run
+   * @throws AppError of {@link tooManyPlaybacks}
    */
   begin(playback: NewPlayback, takeover: boolean): Promise<void>;
   /**
    * Whether a grant whose signature is right opens anything now: not revoked and not at its end. What
-   * was learned may be up to half a second old.
+   * was learned may be up to half a second old. Who asks is about to use it: the playback counts.
    */
   isOpen(grant: Grant): Promise<boolean>;
   /**
@@ -71,4 +73,17 @@ export interface Playbacks {
     subject: string,
     progress: Progress,
   ): Promise<{ readonly endsAtMs: number; readonly isCounted: boolean } | undefined>;
+}
+
+/** The refusal of a playback beyond the cap, which names those in its way. */
+export function tooManyPlaybacks(running: readonly RunningPlayback[]): AppError {
+  const playbacks = running.map(({ id, trackId, startedAtMs, lastActiveAtMs }) => ({
+    id,
+    trackId,
+    startedAt: new Date(startedAtMs).toISOString(),
+    lastActiveAt: new Date(lastActiveAtMs).toISOString(),
+  }));
+  return new AppError('too_many_playbacks', 'Too many tracks are being played at the same time', {
+    details: { playbacks },
+  });
 }

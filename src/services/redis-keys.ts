@@ -41,6 +41,14 @@ export function metadataKey(trackId: string, entityTag: string, shapeVersion: nu
   return `${PREFIX}metadata:${shapeVersion}:${digest(JSON.stringify([trackId, entityTag]))}`;
 }
 
+/** Sorted sets of the playbacks that count, by subject: below it lies `subjectKey()`. */
+export const PLAYING_PREFIX = `${PREFIX}playing:`;
+
+/** What is known of a playback: a hash. */
+export function playbackKey(trackId: string, id: string): string {
+  return `${PREFIX}playback:${digest(JSON.stringify([trackId, id]))}`;
+}
+
 /** @param name of the measurement, of characters that need no hash: see `nameOutput()` */
 export function loudnessKey(name: string): string {
   return `${PREFIX}loudness:${name}`;

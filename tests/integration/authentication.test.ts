@@ -34,7 +34,6 @@ describe('authentication (RFC 6750 §3)', () => {
   it.each([
     ['nothing', {}, '/api/stream/song'],
     ['a scheme that is not ours', { authorization: 'Basic dXNlcjpwYXNz' }, '/api/stream/song'],
-    ['a token in the query', {}, '/api/stream/song?access_token=abc'],
   ])('asks for a token when %s was sent, without an error code', async (_name, headers, path) => {
     const answer = await get(headers, path);
     expect(answer.status).toBe(401);
@@ -69,6 +68,21 @@ describe('authentication (RFC 6750 §3)', () => {
     const token = sign({ sub: uniqueSubject() }, PREVIOUS_SECRET, { expiresIn: 60 });
     expect((await get({ authorization: `Bearer ${token}` })).status).toBe(200);
   });
+
+  it.each(['access_token', 'token', 'jwt', 'access%5Ftoken', 'start=1&token'])(
+    'refuses a token in the query as %s, beside credentials too',
+    async (name) => {
+      const token = signToken();
+      for (const headers of [{}, { authorization: `Bearer ${token}` }]) {
+        for (const path of ['song', 'song/metadata', 'song/nothing', 'no']) {
+          const answer = await get(headers, `/api/stream/${path}?${name}=${token}`);
+          expect(answer.status).toBe(400);
+          expect(parseJson(answer)).toMatchObject({ code: 'invalid_request' });
+          expect(answer.content.toString()).not.toContain(token);
+        }
+      }
+    },
+  );
 
   it('answers two credentials with 400 invalid_request', async () => {
     const token = signToken();

@@ -34,7 +34,10 @@ describe('createRequestLog()', () => {
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom('"', '\\', '\n', '\r', '\0', '\u2028', '\ud800', 'é') }),
     );
-    const texts = fc.record({ path: hostile, track: fc.option(hostile), subject: hostile });
+    const texts = fc.record(
+      { path: hostile, track: fc.option(hostile), subject: hostile, playback: hostile },
+      { requiredKeys: ['path', 'track', 'subject'] },
+    );
     fc.assert(
       fc.property(texts, (sent) => {
         const { lines, log } = create('json');
