@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { type RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import { type Container } from './container';
-import { createHealthController } from './controllers/ops-controller';
+import { createCatalogueController, createSelectListing } from './controllers/catalogue-controller';
+import { createHealthController, createReadinessController } from './controllers/ops-controller';
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
@@ -23,6 +24,7 @@ import { createErrorHandler, createNotFound } from './middleware/error-handler';
 import { createPageFields } from './middleware/page-fields';
 import {
   createContinuationLimit,
+  createListingLimit,
   createMetadataLimit,
   createPlaybackLimit,
   createTrackLimit,
@@ -87,6 +89,7 @@ function createApp(container: Container): Express {
         methodGuard,
       ],
       health: createHealthController(config.nodeEnv),
+      ready: createReadinessController(container.readiness),
     }),
   );
   app.use(createRequestContext(container));
@@ -104,6 +107,11 @@ function createApp(container: Container): Express {
       refuseContent: createContentRefusal(),
       authenticateGrant: createAuthenticateGrant({ grants, playbacks, failures }),
       authenticate: createAuthenticate({ tokens, failures }),
+      catalogue: {
+        select: createSelectListing({ catalogue: container.catalogue, now: clock }),
+        limit: createListingLimit(quotas.openings),
+        send: createCatalogueController(),
+      },
       stream: {
         select: createSelectTrack({ ...selection, plan: planStream, derive: media.transcode }),
         limit,

@@ -18,7 +18,9 @@ import { createSendWatch, type SendWatch } from './middleware/send-timeout';
 import { describeError, type Logger } from './observability/logger';
 import { type Logs } from './observability/logs';
 import { type RequestLog } from './observability/request-log';
+import { openCatalogue } from './library-catalogue';
 import { createAdmissions, type Admissions } from './services/admissions';
+import { type Catalogue } from './services/catalogue/catalogue';
 import { createCachedMetadata } from './services/cached-metadata';
 import { createMetadataService, type MetadataService } from './services/metadata-service';
 import { type Playbacks } from './services/playback';
@@ -32,6 +34,7 @@ import { createQuotaStore } from './services/quota-store';
 import { createRedisCounter } from './services/redis-counter';
 import { createSettledStore, type SettledStore } from './services/settled-store';
 import { AUTH_FAILURES_PREFIX, CONTINUATIONS_PREFIX, OPENINGS_PREFIX } from './services/redis-keys';
+import { createReadiness, type Readiness } from './services/readiness';
 import { createReadyMetadata, type ReadyMetadata } from './services/ready-metadata';
 import { createRememberedTokens, type RememberedTokens } from './services/remembered-tokens';
 import { createTokenVerifier } from './services/token-verifier';
@@ -42,6 +45,7 @@ import { firstAvailable } from './services/first-available';
 import { type SharedAdmissions } from './services/shared-admissions';
 import { type SharedCounter } from './services/shared-counter';
 import { createChunkMemory, type ChunkMemory } from './streaming/chunk-memory';
+import { type Library } from './storage/library';
 import { createLocalStore } from './storage/local-store';
 import { type TrackStore } from './storage/track-store';
 
@@ -53,6 +57,9 @@ export interface Container {
   readonly redis: RedisGateway;
   readonly tracks: KeptTracks;
   readonly metadata: MetadataService;
+  /** does nothing before it is started */
+  readonly catalogue: Catalogue;
+  readonly readiness: Readiness;
   readonly media: Media;
   readonly readyMetadata: ReadyMetadata;
   readonly tokens: RememberedTokens;
@@ -84,6 +91,8 @@ export interface Peers {
 export interface Replacements {
   readonly peers?: Peers;
   readonly store?: TrackStore;
+  /** absent where only the store is replaced: then there is nothing to list */
+  readonly library?: Library;
   readonly redis?: RedisGateway;
   readonly tagReader?: TagReader;
   readonly clock?: () => number;
@@ -112,6 +121,7 @@ export async function createContainer(
     redis,
     ttlSeconds: config.metadataCacheTtlSeconds,
   });
+  const catalogue = openCatalogue({ config, logger, tagReader, redis, memory, replacements });
   const ffmpeg = openFfmpeg(config.ffmpegPath);
   const media = await createMedia({ config, logger, metadata, tagReader, redis, memory, ffmpeg });
   const { quotas, shutdown } = createQuotas(config, redis, peers?.counter);
@@ -132,6 +142,11 @@ export async function createContainer(
     tracks,
     readyMetadata: createReadyMetadata(),
     metadata,
+    catalogue,
+    readiness: createReadiness({
+      catalogue,
+      redis: () => (config.redisUrl === undefined ? 'none' : redis.isUp() ? 'up' : 'down'),
+    }),
     media,
     tokens: openTokens(config, () => clock() / 1000),
     admissions: createAdmissions({
@@ -152,7 +167,8 @@ export async function createContainer(
       await shutdown();
       playbacks.close();
       await media.close();
-      await tagReader.close();
+      // what the catalogue has under way ends with the reader
+      await Promise.all([tagReader.close(), catalogue.close()]);
       await tracks.close();
       await redis.close();
     },

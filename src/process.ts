@@ -67,6 +67,7 @@ export async function serve({
   const stop: Stop = (exitCode, reason) => {
     // a process group may deliver the same signal twice
     stopping ??= (async () => {
+      container.readiness.drain();
       const drained = http.drain(config.drainTimeoutMs);
       reports.stopping(reason);
       const cut = await drained;
@@ -84,6 +85,7 @@ export async function serve({
   try {
     const address = await listen(http.server, config);
     const service = { address, isRedisUp: container.redis.isUp() };
+    container.catalogue.start();
     reports.listening(service);
     return service;
   } catch (error) {

@@ -31,6 +31,11 @@ export interface TagReader {
    */
   read(track: TagSource, format: AudioFormat): Promise<TrackTags>;
   /**
+   * Reads tags for nobody who waits: one track at a time, and only while a thread is free that no
+   * listener wants. All else is as with {@link TagReader.read}, but any number may wait.
+   */
+  readBehind(track: TagSource, format: AudioFormat): Promise<TrackTags>;
+  /**
    * Reads the picture in the tags of a track that shows it best, at most 10 MB of a kind that is
    * served; undefined without one. All else is as with {@link TagReader.read}.
    */
@@ -57,6 +62,8 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
   const threads = new Set<WorkerThread>();
   const idle: WorkerThread[] = [];
   const waiting: Turn[] = [];
+  const waitingBehind: Turn[] = [];
+  let isRunningBehind = false;
   let running = 0;
   let isClosed = false;
 
@@ -71,10 +78,33 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     await new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
   }
 
+  async function takeTurnBehind(): Promise<void> {
+    if (running < MOST_THREADS && !isRunningBehind) {
+      running += 1;
+      isRunningBehind = true;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => waitingBehind.push({ resolve, reject }));
+  }
+
   function passTurn(): void {
     const next = waiting.shift();
-    if (next) next.resolve();
-    else running -= 1;
+    if (next) {
+      next.resolve();
+      return;
+    }
+    const nextBehind = isRunningBehind ? undefined : waitingBehind.shift();
+    if (nextBehind) {
+      isRunningBehind = true;
+      nextBehind.resolve();
+    } else {
+      running -= 1;
+    }
+  }
+
+  function passTurnBehind(): void {
+    isRunningBehind = false;
+    passTurn();
   }
 
   function takeThread(): WorkerThread {
@@ -90,8 +120,9 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     wanted: W,
     track: TagSource,
     format: AudioFormat,
+    isBehind = false,
   ): Promise<Result[W]> {
-    await takeTurn();
+    await (isBehind ? takeTurnBehind() : takeTurn());
     if (isClosed) throw closing();
     const thread = takeThread();
     const parsing = thread.parse(wanted, {
@@ -102,19 +133,21 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     // A store may hang in a read that cannot be ended; the turn passes on when the thread is gone.
     void Promise.race([Promise.allSettled([parsing]), thread.ended]).then(() => {
       if (thread.isAlive()) idle.push(thread);
-      passTurn();
+      if (isBehind) passTurnBehind();
+      else passTurn();
     });
     return parsing;
   }
 
   async function close(): Promise<void> {
     isClosed = true;
-    for (const { reject } of waiting.splice(0)) reject(closing());
+    for (const { reject } of [...waiting.splice(0), ...waitingBehind.splice(0)]) reject(closing());
     await Promise.all([...threads].map((thread) => thread.end('closed')));
   }
 
   return {
     read: (track, format) => parse('tags', track, format),
+    readBehind: (track, format) => parse('tags', track, format, true),
     readPicture: (track, format) => parse('picture', track, format),
     close,
   };

@@ -9,7 +9,6 @@ import { addressKey, subjectKey } from '../services/redis-keys';
 import { type SettledStore } from '../services/settled-store';
 import { setFields, type FieldList } from './browser-fields';
 import { STATUS_BY_CODE } from './error-handler';
-import { type Delivery } from './select-track';
 
 /** What a subject or an address may do within a window. */
 export interface Quota {
@@ -232,6 +231,14 @@ export function createPlaybackLimit({
   };
 }
 
+/** Asking for the list is as well. */
+export function createListingLimit(openings: Quota): RequestHandler {
+  return async (req, res, next) => {
+    if (!isFree(req.listing)) await openings.count(req, res);
+    next();
+  };
+}
+
 /** For what a player does about a playback that has begun. */
 export function createContinuationLimit(continuations: Quota): RequestHandler {
   return async (req, res, next) => {
@@ -240,7 +247,12 @@ export function createContinuationLimit(continuations: Quota): RequestHandler {
   };
 }
 
-function isFree(delivery: Delivery | undefined): boolean {
+/** What a request came to before it was counted. */
+type Decided =
+  | { readonly kind: 'planned'; readonly plan: { readonly status: number } }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+function isFree(delivery: Decided | undefined): boolean {
   if (delivery?.kind === 'planned') return delivery.plan.status === 304;
   const error = delivery?.error;
   return !(error instanceof AppError) || STATUS_BY_CODE[error.code] >= 500;

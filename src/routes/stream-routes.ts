@@ -1,8 +1,8 @@
 import { Router, type RequestHandler } from 'express';
 
-/** What a request for a track passes, in this order. */
+/** What a request for a track, or for the list of them, passes, in this order. */
 export interface TrackSteps {
-  /** opens the track and plans the answer */
+  /** opens the track, or takes the page, and plans the answer */
   readonly select: RequestHandler;
   /** lets it pass or answers 429 */
   readonly limit: RequestHandler;
@@ -16,6 +16,8 @@ export interface StreamRoutesDeps {
   /** of the routes that a playback grant opens */
   readonly authenticateGrant: RequestHandler;
   readonly authenticate: RequestHandler;
+  /** the list of tracks */
+  readonly catalogue: TrackSteps;
   readonly stream: TrackSteps;
   readonly metadata: TrackSteps;
   /** what is made of a track, by the path behind it */
@@ -35,13 +37,14 @@ export interface PlaybackSteps {
 const PLAYBACK = '/:trackId/playback/:id';
 const PROGRESS = `${PLAYBACK}/progress`;
 
-/** Everything below /api/stream. HEAD takes the way of GET. */
+/** /api/stream, with or without a slash at its end, and everything below. HEAD takes the way of GET. */
 export function createStreamRoutes({
   nameRoute,
   methodGuard,
   refuseContent,
   authenticateGrant,
   authenticate,
+  catalogue,
   stream,
   metadata,
   derived,
@@ -51,11 +54,13 @@ export function createStreamRoutes({
   const router = Router({ caseSensitive: true });
   const opened = ['', '/metadata', ...Object.keys(derived)].map((path) => `/:trackId${path}`);
   const others = ['/:trackId/prepare', '/:trackId/playback', PLAYBACK, PROGRESS];
+  router.all('/', nameRoute);
   for (const path of [...opened, ...others]) router.all(path, nameRoute);
   router.use(methodGuard, refuseContent);
   router.get(opened, authenticateGrant);
   router.post(PROGRESS, authenticateGrant);
   router.use(authenticate);
+  router.get('/', catalogue.select, catalogue.limit, catalogue.send);
   router.get('/:trackId', stream.select, stream.limit, stream.send);
   router.get('/:trackId/metadata', metadata.select, metadata.limit, metadata.send);
   for (const [path, { select, limit, send }] of Object.entries(derived)) {

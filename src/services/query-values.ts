@@ -39,8 +39,23 @@ export function readChoice<Value extends string>(
   throw new AppError('bad_request', `${name} must be one of: ${values.join(', ')}`);
 }
 
-/** @throws AppError `bad_request` when it is there twice: readers would take either */
-function readOnce(query: URLSearchParams, name: string): string | undefined {
+/**
+ * Refuses parameters that nobody reads: a misspelt one would be answered as if it were not there.
+ *
+ * @throws AppError `bad_request` naming those that are
+ */
+export function refuseOthers(query: URLSearchParams, names: readonly string[]): void {
+  if ([...query.keys()].every((name) => names.includes(name))) return;
+  throw new AppError('bad_request', `The parameters of this address are: ${names.join(', ')}`);
+}
+
+/**
+ * Text of a query.
+ *
+ * @returns undefined when it is not asked for
+ * @throws AppError `bad_request` when it is there twice: readers would take either
+ */
+export function readOnce(query: URLSearchParams, name: string): string | undefined {
   const [value, ...others] = query.getAll(name);
   if (others.length === 0) return value;
   throw new AppError('bad_request', `${name} may be given only once`);

@@ -15,7 +15,7 @@ import { createFolderViews, type Clocks } from './folder-views';
 import { openLocalTrack, type LocalFile } from './local-track';
 import { createChunkMemory, type ChunkMemory } from '../streaming/chunk-memory';
 import { openBeside } from './open-beside';
-import { createSightings, type Search, type Sighting } from './sightings';
+import { createSightings, type Search, type Sighting, type Sightings } from './sightings';
 import { parseTrackId, spellingsOf } from './track-id';
 import { type OpenedTrack, type TrackStore } from './track-store';
 
@@ -26,7 +26,7 @@ import { type OpenedTrack, type TrackStore } from './track-store';
 export const EXTENSIONS: readonly string[] =
   'flac wav mp3 m4a m4b mp4 aac opus ogg oga webm weba aiff aif wma'.split(' ');
 /** As rippers and other systems spell them; lower case is asked for first. */
-const SPELLED_EXTENSIONS = [
+export const SPELLED_EXTENSIONS = [
   ...EXTENSIONS,
   ...EXTENSIONS.map((name) => name.toUpperCase()),
   ...EXTENSIONS.map((name) => name.charAt(0).toUpperCase() + name.slice(1)),
@@ -42,14 +42,17 @@ const REAL_CLOCKS: Clocks = { now: () => performance.now(), wallNow: () => Date.
  *
  * @param root the library; it may be missing and appear later
  * @param memory that small ranges are read into
+ * @param known where tracks were found; {@link noSightings} for who opens each only once
  */
 export function createLocalStore(
   root: string,
   memory: ChunkMemory = createChunkMemory(),
   clocks: Clocks = REAL_CLOCKS,
+  known?: Sightings,
 ): TrackStore {
   const library = resolve(root);
-  const sightings = createSightings(createFolderViews(library, clocks), clocks.wallNow);
+  const sightings =
+    known ?? createSightings(createFolderViews(library, clocks), clocks.wallNow);
 
   /** @param expected in which state the file needs no other look */
   const openFile = async (
@@ -108,6 +111,9 @@ export function createLocalStore(
 }
 
 const FORGETFUL: Search = { expected: undefined, found: () => undefined };
+
+/** Remembers nothing: a look through the whole library would push out what listeners come back to. */
+export const noSightings: Sightings = { begin: () => Promise.resolve(FORGETFUL) };
 
 /** Paths under which the track may be stored, most likely first. */
 async function* candidatePaths(
