@@ -7,11 +7,18 @@
  * @param {(startSeconds: number) => string} options.address of the form from there on
  * @param {(() => Promise<boolean>) | undefined} options.isReady whether a form that has no ranges
  *   while it is made is whole by now; undefined for one that has them always
- * @param {() => void} options.resume called when a new address has been set
+ * @param {() => void} options.resume called when another address has been set
  * @param {number} options.positionSeconds
+ * @param {AbortSignal} options.signal
  */
-export async function openElementSource({ audio, address, isReady, resume, positionSeconds }) {
-  let isClosed = false;
+export async function openElementSource({
+  audio,
+  address,
+  isReady,
+  resume,
+  positionSeconds,
+  signal,
+}) {
   /** where the audio begins in the track */
   let offsetSeconds = 0;
   /** @type {number | undefined} a place that is being opened */
@@ -21,8 +28,10 @@ export async function openElementSource({ audio, address, isReady, resume, posit
 
   async function open(/** @type {number} */ seconds) {
     pending = seconds;
-    isGrowing = isReady !== undefined && !(await isReady());
-    if (isClosed || pending !== seconds) return;
+    if (isReady) isGrowing = !(await isReady());
+    signal.throwIfAborted();
+    // overtaken by another jump
+    if (pending !== seconds) return;
     offsetSeconds = isGrowing ? seconds : 0;
     audio.src = address(offsetSeconds);
     if (!isGrowing && seconds > 0) audio.currentTime = seconds;
@@ -38,14 +47,7 @@ export async function openElementSource({ audio, address, isReady, resume, posit
         return;
       }
       await open(seconds);
-      if (!isClosed) resume();
-    },
-    /** What to ask to learn why it failed. */
-    failedAddress: () => address(offsetSeconds),
-    close() {
-      isClosed = true;
-      audio.removeAttribute('src');
-      audio.load();
+      resume();
     },
   };
 }

@@ -13,16 +13,17 @@ const AHEAD_SECONDS = 30;
  *   and no Service Worker opens them
  * @param {(error: unknown) => void} options.onError
  * @param {number} options.positionSeconds
+ * @param {AbortSignal} options.signal
  */
-export async function openHlsSource({ audio, url, token, onError, positionSeconds }) {
+export async function openHlsSource({ audio, url, token, onError, positionSeconds, signal }) {
   // 370 kB, for those who want it
   const { default: Hls } = await import('/player/hls.js');
+  signal.throwIfAborted();
   const common = {
     position: () => audio.currentTime,
     seek(/** @type {number} */ seconds) {
       audio.currentTime = seconds;
     },
-    failedAddress: () => url,
   };
 
   if (!Hls.isSupported()) {
@@ -31,7 +32,7 @@ export async function openHlsSource({ audio, url, token, onError, positionSecond
     }
     audio.src = url;
     audio.currentTime = positionSeconds;
-    return { ...common, close: () => unload(audio) };
+    return common;
   }
 
   const hls = new Hls({
@@ -48,16 +49,13 @@ export async function openHlsSource({ audio, url, token, onError, positionSecond
   });
   hls.loadSource(url);
   hls.attachMedia(audio);
+  // until its media is attached, the element would tell of the place before
+  let isAttached = false;
+  hls.once(Hls.Events.MEDIA_ATTACHED, () => (isAttached = true));
   return {
     ...common,
-    close() {
-      hls.destroy();
-      unload(audio);
-    },
+    position: () =>
+      isAttached && audio.readyState > 0 ? audio.currentTime : positionSeconds,
+    close: () => hls.destroy(),
   };
-}
-
-function unload(/** @type {HTMLAudioElement} */ audio) {
-  audio.removeAttribute('src');
-  audio.load();
 }

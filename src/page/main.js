@@ -149,7 +149,7 @@ async function prepareNext(track) {
   if (preparedAfter === key) return;
   preparedAfter = key;
   const next = await list.neighbour(track.id, 1);
-  if (next) await player.prepare(next);
+  if (next) player.prepareNext(next);
 }
 
 function showPlace() {

@@ -1,5 +1,4 @@
-import { trackPath } from './api.js';
-import { mediaSourceType, MediaSourceClass, withQuery } from './forms.js';
+import { mediaSourceType, MediaSourceClass } from './forms.js';
 import { readPieces } from './pieces.js';
 
 /** Enough to ride out a slow minute, far from what browsers hold (12 MB in Chromium). */
@@ -14,19 +13,22 @@ const BEHIND_SECONDS = 20;
  * @param {HTMLAudioElement} options.audio
  * @param {ReturnType<import('./api.js').createApi>} options.api
  * @param {{ id: string, duration: number, size: number, format: string }} options.track
- * @param {{ id: string, query: string }} options.quality one that `mediaSourceType` knows
+ * @param {{ id: string }} options.quality one that `mediaSourceType` knows
+ * @param {string} options.url
  * @param {(error: unknown) => void} options.onError
  * @param {number} options.positionSeconds
+ * @param {AbortSignal} options.signal
  */
-export async function openMediaSource({ audio, api, track, quality, onError, positionSeconds }) {
+export async function openMediaSource(options) {
+  const { audio, track, quality, onError, positionSeconds } = options;
   const media = new MediaSourceClass();
-  const address = withQuery(trackPath(track.id), quality.query);
   // what the managed one of iPhones insists on
   audio.disableRemotePlayback = true;
   const objectUrl = URL.createObjectURL(media);
   audio.src = objectUrl;
   await once(media, 'sourceopen');
   URL.revokeObjectURL(objectUrl);
+  options.signal.throwIfAborted();
   if (track.duration > 0) media.duration = track.duration;
   const buffer = media.addSourceBuffer(mediaSourceType(track, quality));
   let filling = new AbortController();
@@ -37,7 +39,7 @@ export async function openMediaSource({ audio, api, track, quality, onError, pos
     if (buffer.updating) await once(buffer, 'updateend');
     if (media.readyState === 'open') buffer.abort();
     await update(() => buffer.remove(0, Infinity));
-    const pieces = readPieces({ api, address, track, quality, from, signal });
+    const pieces = readPieces({ ...options, from, signal });
     for await (const { content, startSeconds } of pieces) {
       if (startSeconds !== undefined) buffer.timestampOffset = startSeconds;
       await hasRoom(signal);
@@ -88,12 +90,7 @@ export async function openMediaSource({ audio, api, track, quality, onError, pos
       if (!covers(audio.buffered, seconds)) start(seconds);
       audio.currentTime = seconds;
     },
-    failedAddress: () => address,
-    close() {
-      filling.abort();
-      audio.removeAttribute('src');
-      audio.load();
-    },
+    close: () => filling.abort(),
   };
 }
 

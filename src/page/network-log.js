@@ -78,7 +78,7 @@ function describeRow({ by, method, url, range, status, contentRange, bytes, firs
 /** Without what opens a track: panels are shown around. */
 function shorten(/** @type {string} */ url) {
   const { pathname, search } = new URL(url, location.href);
-  const path = decodeURI(pathname).replace('/api/stream', '…');
+  const path = decodeURIComponent(pathname).replace('/api/stream', '…');
   return path + search.replace(/(grant=)[^&]*/, '$1…');
 }
 

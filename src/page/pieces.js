@@ -17,21 +17,21 @@ const EARLIER_SECONDS = 0.1;
  * @returns {AsyncGenerator<{ content: Uint8Array, startSeconds?: number }>} `startSeconds` where the
  *   times of what follows begin anew
  */
-export function readPieces({ api, address, track, quality, from, signal }) {
+export function readPieces({ api, url, track, quality, from, signal }) {
   const start = Math.max(0, from - EARLIER_SECONDS);
-  if (quality.id !== 'aac') return readRanges({ api, address, track, quality, start, signal });
-  const url = start > 0 ? withQuery(address, `start=${start.toFixed(3)}`) : address;
-  return readWhole(api, url, start, signal);
+  if (quality.id !== 'aac') return readRanges({ api, url, track, quality, start, signal });
+  const fromThere = start > 0 ? withQuery(url, `start=${start.toFixed(3)}`) : url;
+  return readWhole(api, fromThere, start, signal);
 }
 
-async function* readRanges({ api, address, track, quality, start, signal }) {
+async function* readRanges({ api, url, track, quality, start, signal }) {
   const rate = quality.id === 'mp3' ? MP3_BYTES_PER_SECOND : track.size / track.duration;
   let firstPos = Math.floor(start * rate);
   let completeLength = Infinity;
   let startSeconds = start;
   while (firstPos < completeLength) {
     const range = `bytes=${firstPos}-${firstPos + PIECE_BYTES - 1}`;
-    const response = await api.call(address, { headers: { Range: range }, signal });
+    const response = await api.call(url, { headers: { Range: range }, signal });
     if (response.status !== 206) {
       // its length is not known beforehand: all of it comes, from the beginning
       yield* stream(response, 0);

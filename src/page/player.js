@@ -1,15 +1,15 @@
-import { Refusal, trackPath } from './api.js';
-import { openElementSource } from './element-source.js';
-import { chooseWay, QUALITIES, withQuery } from './forms.js';
-import { openHlsSource } from './hls-source.js';
-import { openMediaSource } from './media-source.js';
+import { Refusal } from './api.js';
+import { QUALITIES } from './forms.js';
 import { beginPlayback } from './playback.js';
+import { createReports } from './reports.js';
+import { findReason, openSource, prepare } from './sources.js';
 
 /** While somebody drags or holds a key, jumps go out at most so often; the last one always does. */
 const SEEK_INTERVAL_MS = 200;
-const REPORT_INTERVAL_MS = 10_000;
 /** A grant that ends is replaced by itself, but not again and again. */
 const RENEW_INTERVAL_MS = 10_000;
+/** A jump to the very end would be the next track. */
+const BEFORE_END_SECONDS = 0.2;
 
 /**
  * Plays one track at a time, in any quality and way, and keeps the place through every change.
@@ -36,86 +36,83 @@ export function createPlayer({ audio, api, worker, hooks }) {
   };
   /** @type {Awaited<ReturnType<typeof beginPlayback>> | undefined} */
   let playback;
-  /** @type {object | undefined} what feeds the element now */
+  /** @type {import('./sources.js').Source | undefined} */
   let source;
   let placeSeconds = 0;
-  /** counts loads, so that one that was overtaken notices */
-  let turn = 0;
+  /** of the load that counts; the ones before it are aborted */
+  let loading = new AbortController();
   let renewedAt = -Infinity;
   let lastSeekAt = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let seekTimer;
 
   const position = () =>
-    source && !state.isLoading && seekTimer === undefined ? source.position() : placeSeconds;
+    source && seekTimer === undefined ? source.position() : placeSeconds;
+  const reports = createReports({ audio, position, onRefused: recover });
 
-  async function load() {
-    const mine = ++turn;
-    const isStale = () => mine !== turn;
-    closeSource();
+  async function load({ takeover = false } = {}) {
+    unload();
+    const { signal } = loading;
     state.isLoading = true;
     hooks.changed();
     try {
-      await ensurePlayback(isStale);
-      if (isStale()) return;
-      const opened = await openSource(isStale);
-      if (isStale()) return opened.close();
+      await ensurePlayback(takeover, signal);
+      const { track, quality, way } = state;
+      const wanted = { track, quality, way, playback, signal, positionSeconds: placeSeconds };
+      const onError = (error) => signal.aborted || void diagnose(error);
+      const opened = await openSource(
+        { audio, api, worker, noted: hooks.noted },
+        { ...wanted, onError, resume: () => state.isPlaying && void resume() },
+      );
+      if (signal.aborted) {
+        opened.close?.();
+        return;
+      }
       source = opened;
       state.isLoading = false;
-      if (state.isPlaying) await resume();
+      if (state.isPlaying) void resume();
       hooks.changed();
     } catch (error) {
-      if (!isStale()) fail(error);
+      if (!signal.aborted) fail(error);
     }
   }
 
-  async function ensurePlayback(/** @type {() => boolean} */ isStale) {
+  /** Gives up whatever plays or is about to; the place is kept. */
+  function unload() {
+    loading.abort();
+    loading = new AbortController();
+    placeSeconds = position();
+    clearTimeout(seekTimer);
+    seekTimer = undefined;
+    source?.close?.();
+    source = undefined;
+    state.isLoading = false;
+    audio.removeAttribute('src');
+    audio.load();
+  }
+
+  async function ensurePlayback(/** @type {boolean} */ takeover, /** @type {AbortSignal} */ signal) {
     const { id } = state.track;
     if (playback?.trackId === id) return;
+    endPlayback();
+    const begun = await beginPlayback(api, id, { takeover });
+    if (signal.aborted) begun.end();
+    signal.throwIfAborted();
+    playback = begun;
+    reports.begin(playback);
+  }
+
+  function endPlayback() {
+    reports.end();
     playback?.end();
     playback = undefined;
-    const { takeover } = state;
-    state.takeover = false;
-    const begun = await beginPlayback(api, id, { takeover });
-    if (isStale()) begun.end();
-    else playback = begun;
-  }
-
-  /** Where the bytes come from: one of the three ways, in the form that was chosen. */
-  async function openSource() {
-    const { track, quality } = state;
-    const { way, reason } = chooseWay(state.way, track, quality);
-    if (reason !== undefined) hooks.noted(`${reason} Playing by playback grant instead.`);
-    if (way === 'worker') await worker.start();
-    else worker.stop();
-    const common = { audio, positionSeconds: placeSeconds, onError: diagnose };
-    const plain = trackPath(track.id);
-    if (quality.id === 'hls') {
-      const url = way === 'grant' ? playback.hlsUrl : `${plain}/hls/master.m3u8`;
-      return openHlsSource({ ...common, url, token: way === 'fetch' ? api.token : undefined });
-    }
-    if (way === 'fetch') return openMediaSource({ ...common, api, track, quality });
-    const base = withQuery(way === 'grant' ? playback.url : plain, quality.query);
-    return openElementSource({
-      ...common,
-      address: (seconds) => (seconds > 0 ? withQuery(base, `start=${seconds.toFixed(3)}`) : base),
-      isReady: quality.growsFirst ? () => isPrepared(track.id, quality) : undefined,
-      resume: () => state.isPlaying && void resume(),
-    });
-  }
-
-  /** Has a form made ahead. @returns whether it is there by now */
-  async function isPrepared(trackId, quality) {
-    const path = withQuery(`${trackPath(trackId)}/prepare`, quality.query);
-    const { state: prepared } = await api.json(path, { method: 'POST' });
-    return prepared === 'ready';
   }
 
   async function resume() {
     try {
       await audio.play();
     } catch (error) {
-      // overtaken by another load, or a browser that wants a click first
+      // else overtaken by another load; this is a browser that wants a click first
       if (error.name === 'NotAllowedError') pause();
     }
   }
@@ -126,41 +123,26 @@ export function createPlayer({ audio, api, worker, hooks }) {
     hooks.changed();
   }
 
-  function closeSource() {
-    clearTimeout(seekTimer);
-    seekTimer = undefined;
-    source?.close();
-    source = undefined;
-  }
-
-  /** Asks for the address again: an element does not say what was answered. */
   async function diagnose(/** @type {unknown} */ error) {
-    if (!source && !state.isLoading) return;
-    const mine = turn;
-    const address = source?.failedAddress();
-    closeSource();
-    let reason = error instanceof Refusal ? error : undefined;
-    if (!reason && address !== undefined) {
-      const isOpen = address.includes('grant=') || navigator.serviceWorker?.controller;
-      const probe = { headers: { Range: 'bytes=0-0' } };
-      const asked = isOpen
-        ? api.callOpen(address, probe)
-        : api.call(address, { ...probe, isQuiet: true });
-      reason = await asked.then(
-        () => undefined,
-        (refusal) => refusal,
-      );
-    }
-    if (mine === turn) recover(reason ?? new Refusal(UNPLAYABLE));
+    const failed = source;
+    unload();
+    const { signal } = loading;
+    state.isLoading = true;
+    const reason = await findReason(failed, error);
+    if (!signal.aborted) await recover(reason);
   }
 
   /** Goes on by itself where that is possible: with another grant, or another token. */
   async function recover(/** @type {Refusal} */ refusal) {
     const isGrantOver = refusal.code === 'grant_ended' || refusal.code === 'invalid_grant';
+    if (isGrantOver) {
+      reports.end();
+      playback?.forget();
+      playback = undefined;
+    }
     if (isGrantOver && performance.now() - renewedAt > RENEW_INTERVAL_MS) {
       renewedAt = performance.now();
-      dropPlayback();
-      hooks.noted('This playback had been ended. It goes on with a new one.');
+      hooks.noted('This playback was ended elsewhere. It goes on with a new one.');
       return load();
     }
     if (refusal.status !== 401) return fail(refusal);
@@ -172,67 +154,51 @@ export function createPlayer({ audio, api, worker, hooks }) {
     }
   }
 
-  function dropPlayback() {
-    playback?.forget();
-    playback = undefined;
-  }
-
   function fail(/** @type {unknown} */ error) {
-    closeSource();
-    turn += 1;
-    state.isLoading = false;
+    unload();
     state.isPlaying = false;
     hooks.changed();
-    if (error instanceof Refusal) hooks.refused(error);
-    else hooks.refused(new Refusal({ ...UNPLAYABLE, message: String(error) }));
-  }
-
-  function report(/** @type {'playing' | 'paused' | 'stopped'} */ what) {
-    const reported = playback;
-    reported?.report(position(), what).catch((error) => {
-      // the element may have all of the track: only this tells that it was ended
-      if (reported === playback && error.status === 403) {
-        closeSource();
-        void recover(error);
-      }
-    });
+    const isRefusal = error instanceof Refusal;
+    hooks.refused(
+      isRefusal ? error : new Refusal({ status: 0, code: 'unplayable', message: String(error) }),
+    );
   }
 
   function seekNow() {
     seekTimer = undefined;
     lastSeekAt = performance.now();
-    Promise.resolve(source?.seek(placeSeconds)).catch(diagnose);
+    const { signal } = loading;
+    Promise.resolve(source?.seek(placeSeconds)).catch(
+      (error) => signal.aborted || void diagnose(error),
+    );
   }
 
   audio.addEventListener('timeupdate', () => {
-    if (!source || state.isLoading) return;
-    placeSeconds = position();
-    hooks.moved();
+    if (source) hooks.moved();
   });
-  audio.addEventListener('error', () => void diagnose());
+  audio.addEventListener('error', () => {
+    if (source) void diagnose();
+  });
   audio.addEventListener('ended', () => {
-    report('stopped');
+    reports.say('stopped');
     state.isPlaying = false;
-    placeSeconds = 0;
-    hooks.ended();
     hooks.changed();
+    hooks.ended();
   });
   audio.addEventListener('pause', () => {
-    if (state.isLoading || audio.ended || !source) return;
-    report('paused');
+    if (audio.ended || !source) return;
+    reports.say('paused');
     // by the keys of a headset, or the system
     state.isPlaying = false;
     hooks.changed();
   });
-  audio.addEventListener('playing', () => report('playing'));
   for (const kind of ['waiting', 'canplay', 'playing', 'seeked']) {
     audio.addEventListener(kind, hooks.changed);
   }
-  setInterval(() => state.isPlaying && source && report('playing'), REPORT_INTERVAL_MS);
   addEventListener('pagehide', () => {
-    report('stopped');
-    playback?.end();
-    dropPlayback();
+    unload();
+    state.isPlaying = false;
+    endPlayback();
   });
 
   return {
@@ -242,28 +208,28 @@ export function createPlayer({ audio, api, worker, hooks }) {
     isBuffering: () => state.isLoading || (state.isPlaying && audio.readyState < 3),
     /** Takes a track without asking for anything yet. */
     cue(track, startSeconds = 0) {
-      if (source) report('stopped');
-      turn += 1;
-      closeSource();
-      state.isLoading = false;
-      state.track = track;
+      unload();
+      if (state.track !== track) endPlayback();
+      Object.assign(state, { track, isPlaying: false });
       placeSeconds = startSeconds;
       hooks.changed();
-      hooks.moved();
     },
     play({ takeover = false } = {}) {
       if (!state.track) return;
       state.isPlaying = true;
-      state.takeover = takeover;
+      if (source && audio.ended) {
+        placeSeconds = 0;
+        seekNow();
+      }
       if (source) void resume();
-      else if (!state.isLoading) void load();
+      else if (!state.isLoading) void load({ takeover });
       hooks.changed();
     },
     pause,
     seek(/** @type {number} */ seconds) {
       if (!state.track) return;
-      const end = state.track.duration ?? Infinity;
-      placeSeconds = Math.min(Math.max(0, seconds), Math.max(0, end - 0.2));
+      const end = (state.track.duration ?? Infinity) - BEFORE_END_SECONDS;
+      placeSeconds = Math.max(0, Math.min(seconds, end));
       if (source && seekTimer === undefined) {
         const wait = lastSeekAt + SEEK_INTERVAL_MS - performance.now();
         if (wait <= 0) seekNow();
@@ -272,18 +238,14 @@ export function createPlayer({ audio, api, worker, hooks }) {
       hooks.moved();
     },
     setForm({ quality = state.quality, way = state.way }) {
-      placeSeconds = position();
       Object.assign(state, { quality, way });
       if (source || state.isLoading) void load();
       hooks.changed();
     },
     /** Has the form of the next track made while this one plays; best effort. */
-    async prepare(track) {
+    prepareNext(track) {
       if (state.quality.query === '') return;
-      const path = withQuery(`${trackPath(track.id)}/prepare`, state.quality.query);
-      await api.call(path, { method: 'POST', isQuiet: true }).catch(() => undefined);
+      prepare(api, track, state.quality, { isQuiet: true }).catch(() => undefined);
     },
   };
 }
-
-const UNPLAYABLE = { status: 0, code: 'unplayable', message: 'The browser cannot play this' };
