@@ -54,8 +54,7 @@ export async function openHlsSource({ audio, url, token, onError, positionSecond
   hls.once(Hls.Events.MEDIA_ATTACHED, () => (isAttached = true));
   return {
     ...common,
-    position: () =>
-      isAttached && audio.readyState > 0 ? audio.currentTime : positionSeconds,
+    position: () => (isAttached && audio.readyState > 0 ? audio.currentTime : positionSeconds),
     close: () => hls.destroy(),
   };
 }

@@ -1,6 +1,7 @@
 const MOST_ROWS = 200;
 /** Told by whoever sent them, with more than the browser's own records have. */
 const TOLD_OTHERWISE = new Set(['fetch']);
+const PLAYBACK_ID = /(?<=\/playback)\/[\w-]{22}/;
 
 /**
  * What the network did: own requests and those of the Service Worker as they are told, those of the
@@ -61,15 +62,16 @@ function describeRow({ by, method, url, range, status, contentRange, bytes, firs
     by,
     method,
     shorten(url),
-    range ?? '',
     status ?? '',
-    contentRange ?? '',
-    bytes === undefined || bytes === null ? '' : formatBytes(bytes),
+    bytes === undefined ? '' : formatBytes(bytes),
     firstByteMs === undefined ? '' : `${Math.round(firstByteMs)} ms`,
+    range ?? '',
+    contentRange ?? '',
   ];
   for (const text of cells) {
     const cell = document.createElement('td');
     cell.textContent = String(text);
+    cell.title = cell.textContent;
     row.append(cell);
   }
   return row;
@@ -78,8 +80,8 @@ function describeRow({ by, method, url, range, status, contentRange, bytes, firs
 /** Without what opens a track: panels are shown around. */
 function shorten(/** @type {string} */ url) {
   const { pathname, search } = new URL(url, location.href);
-  const path = decodeURIComponent(pathname).replace('/api/stream', '…');
-  return path + search.replace(/(grant=)[^&]*/, '$1…');
+  const path = decodeURIComponent(pathname).replace('/api/stream', '').replace(PLAYBACK_ID, '/…');
+  return (path || '/') + search.replace(/(grant=)[^&]*/, '$1…');
 }
 
 function formatBytes(/** @type {number} */ count) {

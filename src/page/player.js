@@ -46,8 +46,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let seekTimer;
 
-  const position = () =>
-    source && seekTimer === undefined ? source.position() : placeSeconds;
+  const position = () => (source && seekTimer === undefined ? source.position() : placeSeconds);
   const reports = createReports({ audio, position, onRefused: recover });
 
   async function load({ takeover = false } = {}) {
@@ -91,7 +90,10 @@ export function createPlayer({ audio, api, worker, hooks }) {
     audio.load();
   }
 
-  async function ensurePlayback(/** @type {boolean} */ takeover, /** @type {AbortSignal} */ signal) {
+  async function ensurePlayback(
+    /** @type {boolean} */ takeover,
+    /** @type {AbortSignal} */ signal,
+  ) {
     const { id } = state.track;
     if (playback?.trackId === id) return;
     endPlayback();

@@ -43,7 +43,8 @@ export async function openSource({ audio, api, worker, noted }, wanted) {
 
   const plain = trackPath(track.id);
   // an audio element sends nothing but the address; so the probe must not send more either
-  const send = way === 'fetch' ? (url, init) => api.call(url, { ...init, isQuiet: true }) : api.callOpen;
+  const send =
+    way === 'fetch' ? (url, init) => api.call(url, { ...init, isQuiet: true }) : api.callOpen;
   const probe = (url) => () => send(url, { headers: { Range: 'bytes=0-0' } });
   const common = { audio, signal, positionSeconds, onError };
 
@@ -54,7 +55,10 @@ export async function openSource({ audio, api, worker, noted }, wanted) {
   }
   const url = withQuery(way === 'grant' ? playback.url : plain, quality.query);
   if (way === 'fetch') {
-    return { ...(await openMediaSource({ ...common, api, track, quality, url })), probe: probe(url) };
+    return {
+      ...(await openMediaSource({ ...common, api, track, quality, url })),
+      probe: probe(url),
+    };
   }
   const opened = await openElementSource({
     ...common,

@@ -1,0 +1,176 @@
+import { type RequestListener } from 'node:http';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { createRequestListener } from '../../src/app';
+import { startApp, type TestApp } from './build-app';
+import { findChromium } from './chromium';
+import { signToken } from './sign-token';
+import { createTempFolder } from './temp-folder';
+
+/** A request as the service got it. */
+export interface SeenRequest {
+  readonly method: string;
+  /** path and query */
+  readonly url: string;
+  readonly range: string | undefined;
+  readonly authorization: string | undefined;
+  /** of the answer, once it began */
+  status: number;
+}
+
+/** The service with its page, in this process, so that all it is asked can be seen. */
+export interface PlayerService {
+  readonly app: TestApp;
+  readonly origin: string;
+  /** in the order of their arrival */
+  readonly requests: SeenRequest[];
+  /** moves the clock by which tokens and grants end */
+  skipSeconds(seconds: number): void;
+}
+
+export async function startPlayerService(
+  env: Readonly<Record<string, string>>,
+): Promise<PlayerService> {
+  const requests: SeenRequest[] = [];
+  let skippedMs = 0;
+  const app = await startApp(
+    { PLAYER_PAGE: 'true', CACHE_DIR: createTempFolder(), ...env },
+    { clock: () => Date.now() + skippedMs },
+    (container) => watch(createRequestListener(container), requests),
+  );
+  return {
+    app,
+    origin: `http://127.0.0.1:${app.port}`,
+    requests,
+    skipSeconds(seconds) {
+      skippedMs += seconds * 1000;
+    },
+  };
+}
+
+function watch(listener: RequestListener, requests: SeenRequest[]): RequestListener {
+  return (req, res) => {
+    const { method = '', url = '', headers } = req;
+    const { range, authorization } = headers;
+    const seen = { method, url, range, authorization, status: 0 };
+    requests.push(seen);
+    res.once('close', () => (seen.status = res.statusCode));
+    listener(req, res);
+  };
+}
+
+/** What was asked for to be played: the track, or parts of its HLS. */
+export function isMedia({ method, url }: SeenRequest): boolean {
+  return method === 'GET' && /^\/api\/stream\/[^/?]+(?:\/hls\/[^?]+|)(?:\?|$)/.test(url);
+}
+
+const executable = findChromium();
+
+/** In CI a browser that is missing is a failure. */
+export const itInChromium: jest.It =
+  executable === undefined && process.env.CI === undefined ? it.skip : it;
+
+/** @returns undefined where there is no Chromium */
+export async function launchBrowser(): Promise<Browser | undefined> {
+  if (executable === undefined) return undefined;
+  return chromium.launch({
+    executablePath: executable,
+    // containers have no user namespaces, and nobody who would click
+    args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
+  });
+}
+
+/** The player page in a browser of its own storage. */
+export interface PlayerPage {
+  readonly page: Page;
+  readonly token: string;
+  /** errors on the console, exceptions nobody caught, violations of the policy */
+  readonly problems: string[];
+  /** Chooses a track by its title, and waits until it really plays. */
+  play(title: string): Promise<void>;
+  choose(menu: 'quality' | 'way', id: string): Promise<void>;
+  /** Jumps by the seek bar, to a part of the track. */
+  seekTo(part: number): Promise<void>;
+  /** seconds in the track, by the seek bar */
+  position(): Promise<number>;
+  /** Waits until sound comes from there or later. */
+  untilPlayingFrom(seconds: number): Promise<void>;
+  /** text of what the page has to say */
+  untilNotice(text: RegExp): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions extends BrowserContextOptions {
+  readonly token?: string;
+  /** behind the token: `&track=...` */
+  readonly fragment?: string;
+}
+
+const STEP_TIMEOUT_MS = 20_000;
+/** The element plays, and has gone on since. */
+const IS_PLAYING = `(from) => {
+  const audio = document.getElementById('audio');
+  const place = Number(document.getElementById('seek').value);
+  return !audio.paused && !audio.seeking && audio.readyState > 2 && audio.currentTime > 0.05 && place > from;
+}`;
+
+export async function openPlayer(
+  browser: Browser,
+  { origin }: PlayerService,
+  { token = signToken(), fragment = '', ...options }: OpenOptions = {},
+): Promise<PlayerPage> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(STEP_TIMEOUT_MS);
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`${message.text()} ${message.location().url}`);
+  });
+  page.on('pageerror', (error) => problems.push(String(error)));
+  await page.goto(`${origin}/#token=${token}${fragment}`);
+
+  const until = async (condition: string, argument: unknown): Promise<void> => {
+    await page
+      .waitForFunction(`(${condition})(${JSON.stringify(argument)})`)
+      .catch(async (error: unknown) => {
+        const state = await page.evaluate(
+          `JSON.stringify([audio.src, audio.currentTime, audio.paused, audio.readyState, notice.textContent])`,
+        );
+        throw new Error(`not in time; ${String(state)} ${problems.join()}`, { cause: error });
+      });
+  };
+  const untilPlayingFrom = (seconds: number): Promise<void> => until(IS_PLAYING, seconds);
+  const position = (): Promise<number> =>
+    page.evaluate(`Number(document.getElementById('seek').value)`);
+
+  return {
+    page,
+    token,
+    problems,
+    position,
+    untilPlayingFrom,
+    async play(title) {
+      await page.click(`.track:has-text("${title}")`);
+      await untilPlayingFrom(0.1);
+    },
+    async choose(menu, id) {
+      await page.selectOption(`#${menu}`, id);
+    },
+    async seekTo(part) {
+      await page.evaluate(`(() => {
+        const seek = document.getElementById('seek');
+        seek.value = ${part} * seek.max;
+        seek.dispatchEvent(new Event('input'));
+        seek.dispatchEvent(new Event('change'));
+      })()`);
+    },
+    async untilNotice(text) {
+      await until(
+        `(source) => !document.getElementById('notice').hidden && new RegExp(source, 'i').test(document.getElementById('notice').textContent)`,
+        text.source,
+      );
+    },
+    async close() {
+      await context.close();
+    },
+  };
+}
