@@ -14,6 +14,7 @@ import {
   createExtendPlayback,
 } from './controllers/playback-controller';
 import { createPrepareController } from './controllers/prepare-controller';
+import { createProgressController } from './controllers/progress-controller';
 import { createFastLane } from './fast-lane';
 import { createMethodGuard } from './middleware/allow-methods';
 import { createAuthenticate } from './middleware/authenticate';
@@ -29,6 +30,7 @@ import {
   createPlaybackLimit,
   createTrackLimit,
 } from './middleware/rate-limit';
+import { createUnreadContentClosing } from './middleware/read-json';
 import { createContentRefusal } from './middleware/refuse-content';
 import { createRequestContext, createRouteNaming } from './middleware/request-context';
 import { createSelectTrack } from './middleware/select-track';
@@ -153,6 +155,8 @@ function createApp(container: Container): Express {
         limit: createContinuationLimit(quotas.continuations),
         extend: createExtendPlayback(container),
         end: createEndPlayback(container),
+        report: createProgressController(container),
+        closeUnread: createUnreadContentClosing(),
       },
     }),
   );

@@ -77,7 +77,7 @@ export function createExtendPlayback({
   return async (req, res) => {
     const { trackId, id } = readPlayback(req.params);
     const endsAtMs = await playbacks.extend(trackId, id, req.principal.subject);
-    if (endsAtMs === undefined) throw notFound();
+    if (endsAtMs === undefined) throw playbackNotFound();
     req.context.entry.playback = id;
     res.set('Cache-Control', 'no-store');
     sendJson(res, { status: 'success', data: { id, expiresAt: formatTime(endsAtMs) } });
@@ -90,7 +90,7 @@ export function createEndPlayback({
 }: Pick<PlaybackControllerDeps, 'playbacks'>): RequestHandler {
   return async (req, res) => {
     const { trackId, id } = readPlayback(req.params);
-    if (!(await playbacks.end(trackId, id, req.principal.subject))) throw notFound();
+    if (!(await playbacks.end(trackId, id, req.principal.subject))) throw playbackNotFound();
     req.context.entry.playback = id;
     res.status(204).end();
   };
@@ -116,12 +116,17 @@ function formatTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function readPlayback(params: Readonly<Record<string, unknown>>): { trackId: string; id: string } {
+/** The playback that the parameters of a route name. @throws AppError `playback_not_found` */
+export function readPlayback(params: Readonly<Record<string, unknown>>): {
+  trackId: string;
+  id: string;
+} {
   const [trackId, id] = [String(params.trackId), String(params.id)];
-  if (!ID.test(id)) throw notFound();
+  if (!ID.test(id)) throw playbackNotFound();
   return { trackId, id };
 }
 
-function notFound(): AppError {
+/** What whoever asks for a playback of nobody's or somebody else's is told. */
+export function playbackNotFound(): AppError {
   return new AppError('playback_not_found', 'You have no such playback of this track');
 }

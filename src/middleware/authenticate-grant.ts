@@ -26,11 +26,14 @@ export function createAuthenticateGrant({
   failures,
 }: AuthenticateGrantDeps): RequestHandler {
   const open = async (req: Request, text: string): Promise<Grant> => {
-    const { trackId, id } = req.params;
+    const { params, context } = req;
+    const { trackId, id } = params;
     const grant = grants.verify(text, String(trackId));
     if (id !== undefined && id !== grant.id) {
       throw new AppError('invalid_grant', 'The address is for another playback');
     }
+    context.entry.playback = grant.id;
+    context.entry.subject = grant.subject;
     if (await playbacks.isOpen(grant)) return grant;
     throw new AppError('grant_ended', 'The address was revoked, or its time is over');
   };
@@ -46,7 +49,6 @@ export function createAuthenticateGrant({
       const grant = await open(req, text);
       const { subject } = grant;
       vouchFor(req, { subject, grant, mayOpen: (trackId) => trackId === grant.trackId });
-      req.context.entry.playback = grant.id;
       if (req.method !== 'POST') {
         const attendance = playbacks.attend(grant, () => {
           req.context.cut('grant-ended');

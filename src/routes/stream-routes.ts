@@ -1,4 +1,4 @@
-import { Router, type RequestHandler } from 'express';
+import { Router, type ErrorRequestHandler, type RequestHandler } from 'express';
 
 /** What a request for a track, or for the list of them, passes, in this order. */
 export interface TrackSteps {
@@ -32,6 +32,9 @@ export interface PlaybackSteps {
   readonly limit: RequestHandler;
   readonly extend: RequestHandler;
   readonly end: RequestHandler;
+  /** reads content, as no other does */
+  readonly report: RequestHandler;
+  readonly closeUnread: ErrorRequestHandler;
 }
 
 const PLAYBACK = '/:trackId/playback/:id';
@@ -56,9 +59,11 @@ export function createStreamRoutes({
   const others = ['/:trackId/prepare', '/:trackId/playback', PLAYBACK, PROGRESS];
   router.all('/', nameRoute);
   for (const path of [...opened, ...others]) router.all(path, nameRoute);
-  router.use(methodGuard, refuseContent);
+  const { begin, limit, extend, end, report, closeUnread } = playback;
+  router.use(methodGuard);
+  router.post(PROGRESS, authenticateGrant, authenticate, limit, report, closeUnread);
+  router.use(refuseContent);
   router.get(opened, authenticateGrant);
-  router.post(PROGRESS, authenticateGrant);
   router.use(authenticate);
   router.get('/', catalogue.select, catalogue.limit, catalogue.send);
   router.get('/:trackId', stream.select, stream.limit, stream.send);
@@ -67,7 +72,6 @@ export function createStreamRoutes({
     router.get(`/:trackId${path}`, select, limit, send);
   }
   router.post('/:trackId/prepare', prepare.select, prepare.limit, prepare.send);
-  const { begin, limit, extend, end } = playback;
   router.post('/:trackId/playback', begin.select, begin.limit, begin.send);
   router.put(PLAYBACK, limit, extend);
   router.delete(PLAYBACK, limit, end);
