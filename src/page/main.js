@@ -13,6 +13,8 @@ import { createTrackList } from './track-list.js';
 import { createWorkerLink } from './worker-link.js';
 
 const RESTART_SECONDS = 3;
+/** By then this track needs the encoder less. */
+const PREPARE_AFTER_SECONDS = 10;
 const SEARCH_DELAY_MS = 200;
 const WAVEFORM_POINTS = 800;
 
@@ -135,10 +137,7 @@ function showState() {
   find('play').setAttribute('aria-label', isPlaying ? 'Pause' : 'Play');
   find('play-icon').setAttribute('href', isPlaying ? '#icon-pause' : '#icon-play');
   for (const id of ['play', 'previous', 'next']) find(id).disabled = !track;
-  if (isPlaying && !player.isBuffering()) {
-    notice.playing();
-    void prepareNext(track);
-  }
+  if (isPlaying && !player.isBuffering()) notice.playing();
   showPlace();
 }
 
@@ -155,8 +154,11 @@ async function prepareNext(track) {
 function showPlace() {
   const { isPlaying, track } = player.state;
   if (!track) return;
-  seekBar.show(player.position(), player.duration());
-  mediaKeys.showState(isPlaying, player.position(), player.duration());
+  const [position, duration] = [player.position(), player.duration()];
+  seekBar.show(position, duration);
+  if (isPlaying && position > Math.min(PREPARE_AFTER_SECONDS, duration / 2))
+    void prepareNext(track);
+  mediaKeys.showState(isPlaying, position, duration);
 }
 
 function changeVolume(/** @type {number} */ change) {

@@ -1,8 +1,8 @@
 import { mediaSourceType, MediaSourceClass } from './forms.js';
 import { readPieces } from './pieces.js';
 
-/** Enough to ride out a slow minute, far from what browsers hold (12 MB in Chromium). */
-const AHEAD_SECONDS = 40;
+/** With so much left the next piece is fetched; browsers hold far more (12 MB in Chromium). */
+const AHEAD_SECONDS = 25;
 const BEHIND_SECONDS = 20;
 
 /**
@@ -38,7 +38,7 @@ export async function openMediaSource(options) {
   async function fill(/** @type {number} */ from, /** @type {AbortSignal} */ signal) {
     if (buffer.updating) await once(buffer, 'updateend');
     if (media.readyState === 'open') buffer.abort();
-    await update(() => buffer.remove(0, Infinity));
+    if (buffer.buffered.length > 0) await update(() => buffer.remove(0, Infinity));
     const pieces = readPieces({ ...options, from, signal });
     for await (const { content, startSeconds } of pieces) {
       if (startSeconds !== undefined) buffer.timestampOffset = startSeconds;

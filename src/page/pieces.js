@@ -1,7 +1,10 @@
 import { withQuery } from './forms.js';
 
-/** About half a minute of sound: no request is open long enough to be taken for a stalled one. */
-const PIECE_BYTES = 512 * 1024;
+/**
+ * One request is enough after a jump, and none is open so long that the service takes it for a
+ * client that has stalled.
+ */
+const PIECE_SECONDS = 45;
 /** of the MP3 that the service makes, in bytes a second */
 const MP3_BYTES_PER_SECOND = 192_000 / 8;
 /** A frame or two earlier than asked, so that the place itself is among what is decoded. */
@@ -26,11 +29,12 @@ export function readPieces({ api, url, track, quality, from, signal }) {
 
 async function* readRanges({ api, url, track, quality, start, signal }) {
   const rate = quality.id === 'mp3' ? MP3_BYTES_PER_SECOND : track.size / track.duration;
+  const pieceBytes = Math.ceil(PIECE_SECONDS * rate);
   let firstPos = Math.floor(start * rate);
   let completeLength = Infinity;
   let startSeconds = start;
   while (firstPos < completeLength) {
-    const range = `bytes=${firstPos}-${firstPos + PIECE_BYTES - 1}`;
+    const range = `bytes=${firstPos}-${firstPos + pieceBytes - 1}`;
     const response = await api.call(url, { headers: { Range: range }, signal });
     if (response.status !== 206) {
       // its length is not known beforehand: all of it comes, from the beginning

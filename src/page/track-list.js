@@ -1,6 +1,7 @@
 import { formatTime, speakTime } from './times.js';
 
 const PAGE_SIZE = 50;
+const AGAIN_MS = 5_000;
 
 /**
  * The library, page by page as one scrolls.
@@ -44,6 +45,9 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
       count.textContent = describeCount(total, search);
       more.hidden = cursor === null;
       showCurrent(currentId);
+      // a library that is looked through for the first time has more to show soon
+      if (total === 0 && search === '')
+        setTimeout(() => mine === turn && void loadMore(), AGAIN_MS);
       return added.length > 0;
     } catch (error) {
       if (mine === turn) onError(error);

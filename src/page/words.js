@@ -6,9 +6,8 @@
  * @returns {Advice}
  */
 export function explain(refusal) {
-  const known = BY_CODE[refusal.code];
-  const advice = known ? known(refusal) : undefined;
-  return advice ?? byStatus(refusal);
+  const known = Object.hasOwn(BY_CODE, refusal.code) ? BY_CODE[refusal.code] : byStatus;
+  return known(refusal);
 }
 
 const RETRY = { action: 'retry', label: 'Try again' };

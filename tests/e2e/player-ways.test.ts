@@ -7,6 +7,7 @@ import {
   launchBrowser,
   openPlayer,
   startPlayerService,
+  untilInPage,
   type PlayerPage,
   type PlayerService,
 } from '../support/player-page';
@@ -14,7 +15,6 @@ import { SWEEPS } from '../support/sounds';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 
 const TIMEOUT_MS = 60_000;
-/** Far more than a browser loads ahead at 320 kbit/s. */
 const SECONDS = 150;
 /** A busy machine is slow; on an idle one it is a twentieth of that. */
 const SEEK_LIMIT_MS = 5_000;
@@ -28,6 +28,8 @@ beforeAll(async () => {
   const input = ['-f', 'lavfi', '-i', `${SWEEPS}:s=44100:d=${SECONDS}`];
   const tags = ['-metadata', 'title=Long Song', '-metadata', 'artist=Somebody'];
   await ffmpeg([...input, '-b:a', '320k', ...tags, join(library, 'long.mp3')]);
+  const wide = ['-f', 'lavfi', '-i', `sine=330:d=${SECONDS}`, '-ar', '48000', '-ac', '2'];
+  await ffmpeg([...wide, '-metadata', 'title=Wide Song', join(library, 'wide.wav')]);
   service = await startPlayerService({ AUDIO_FILES_DIR: library });
   browser = await launchBrowser();
 }, TIMEOUT_MS);
@@ -64,25 +66,26 @@ describe('the player page', () => {
       await player.page.waitForSelector('.track');
       await player.choose('way', way);
       await player.choose('quality', quality);
-      await player.play('Long Song');
+      // 29 MB, which no browser has loaded before the jump; MediaSource takes no WAV
+      const isWide = quality === 'original' && way !== 'fetch';
+      await player.play(isWide ? 'Wide Song' : 'Long Song');
       await player.untilPlayingFrom(0.4);
 
       const before = service.requests.filter(isMedia).length;
       const startedAt = performance.now();
       await player.seekTo(0.66);
       // hls.js goes on to load what comes next, so it counts until the first sound
-      await player.page.waitForFunction(
+      await untilInPage(
+        player.page,
         `!audio.seeking && audio.readyState > 2 && Number(seek.value) >= ${SECONDS * 0.66}`,
       );
       const requests = service.requests.filter(isMedia).slice(before);
       const seekMs = performance.now() - startedAt;
       await player.untilPlayingFrom(SECONDS * 0.66 + 0.3);
       expect(await player.position()).toBeLessThan(SECONDS * 0.66 + 10);
-      expect([requests.map(({ url, range }) => [url, range]), requests.length <= 2]).toEqual([
-        expect.anything(),
-        true,
-      ]);
-      expect(seekMs).toBeLessThan(SEEK_LIMIT_MS);
+      // a place that is not encoded yet takes as long as it takes
+      if (quality !== 'mp3') expect(seekMs).toBeLessThan(SEEK_LIMIT_MS);
+      expect(requests.length > 2 ? requests : []).toEqual([]);
       expect(player.problems).toEqual([]);
       expect(await player.page.isHidden('#notice')).toBe(true);
     },

@@ -1,10 +1,12 @@
 import { type RequestListener } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { createRequestListener } from '../../src/app';
 import { startApp, type TestApp } from './build-app';
 import { findChromium } from './chromium';
 import { signToken } from './sign-token';
 import { createTempFolder } from './temp-folder';
+import { until } from './until';
 
 /** A request as the service got it. */
 export interface SeenRequest {
@@ -37,6 +39,8 @@ export async function startPlayerService(
     { clock: () => Date.now() + skippedMs },
     (container) => watch(createRequestListener(container), requests),
   );
+  app.container.catalogue.start();
+  await until(() => app.container.catalogue.state().isComplete, 'the library is known');
   return {
     app,
     origin: `http://127.0.0.1:${app.port}`,
@@ -106,12 +110,35 @@ export interface OpenOptions extends BrowserContextOptions {
 }
 
 const STEP_TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
 /** The element plays, and has gone on since. */
 const IS_PLAYING = `(from) => {
   const audio = document.getElementById('audio');
   const place = Number(document.getElementById('seek').value);
   return !audio.paused && !audio.seeking && audio.readyState > 2 && audio.currentTime > 0.05 && place > from;
 }`;
+
+/** The notice shows, and says that. */
+const SAYS = `(source) => {
+  const notice = document.getElementById('notice');
+  return !notice.hidden && new RegExp(source, 'is').test(notice.textContent);
+}`;
+/** For whoever reads that something did not happen. */
+const STATE = `JSON.stringify([audio.src, audio.currentTime, audio.paused, audio.readyState, notice.textContent])`;
+
+/**
+ * Waits until an expression is true in the page. Not by `waitForFunction()`, which evaluates text in
+ * the page itself: its policy forbids that.
+ */
+export async function untilInPage(page: Page, expression: string): Promise<void> {
+  const deadline = Date.now() + STEP_TIMEOUT_MS;
+  while (!(await page.evaluate(expression))) {
+    if (Date.now() > deadline) {
+      throw new Error(`not ${expression}: ${String(await page.evaluate(STATE))}`);
+    }
+    await delay(POLL_MS);
+  }
+}
 
 export async function openPlayer(
   browser: Browser,
@@ -128,17 +155,8 @@ export async function openPlayer(
   page.on('pageerror', (error) => problems.push(String(error)));
   await page.goto(`${origin}/#token=${token}${fragment}`);
 
-  const until = async (condition: string, argument: unknown): Promise<void> => {
-    await page
-      .waitForFunction(`(${condition})(${JSON.stringify(argument)})`)
-      .catch(async (error: unknown) => {
-        const state = await page.evaluate(
-          `JSON.stringify([audio.src, audio.currentTime, audio.paused, audio.readyState, notice.textContent])`,
-        );
-        throw new Error(`not in time; ${String(state)} ${problems.join()}`, { cause: error });
-      });
-  };
-  const untilPlayingFrom = (seconds: number): Promise<void> => until(IS_PLAYING, seconds);
+  const untilPlayingFrom = (seconds: number): Promise<void> =>
+    untilInPage(page, `(${IS_PLAYING})(${seconds})`);
   const position = (): Promise<number> =>
     page.evaluate(`Number(document.getElementById('seek').value)`);
 
@@ -164,10 +182,7 @@ export async function openPlayer(
       })()`);
     },
     async untilNotice(text) {
-      await until(
-        `(source) => !document.getElementById('notice').hidden && new RegExp(source, 'i').test(document.getElementById('notice').textContent)`,
-        text.source,
-      );
+      await untilInPage(page, `(${SAYS})(${JSON.stringify(text.source)})`);
     },
     async close() {
       await context.close();
