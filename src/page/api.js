@@ -24,8 +24,8 @@ export function trackPath(/** @type {string} */ id) {
  *
  * @param {object} deps
  * @param {(request: object) => void} deps.record is told of each request for the network panel
- * @param {(isRefused: boolean) => Promise<string>} deps.askForToken asks the listener; rejects when
- *   there is to be none
+ * @param {(why: 'none' | 'refused' | 'changed') => Promise<string>} deps.askForToken asks the
+ *   listener; rejects when there is to be none
  */
 export function createApi({ record, askForToken }) {
   /** @type {string | undefined} */
@@ -36,7 +36,11 @@ export function createApi({ record, askForToken }) {
   /** A new token, unless somebody else has got one since `used` was refused. */
   async function renewToken(/** @type {string | undefined} */ used) {
     if (token !== undefined && token !== used) return;
-    asking ??= askForToken(used !== undefined).finally(() => (asking = undefined));
+    await changeToken(used === undefined ? 'none' : 'refused');
+  }
+
+  async function changeToken(/** @type {'none' | 'refused' | 'changed'} */ why) {
+    asking ??= askForToken(why).finally(() => (asking = undefined));
     token = await asking;
   }
 
@@ -94,7 +98,10 @@ export function createApi({ record, askForToken }) {
       const response = await call(path, init);
       return (await response.json()).data;
     },
+    /** The token was refused. Rejects when the listener has no other. */
     renewToken: () => renewToken(token),
+    /** The listener wants to use another. */
+    changeToken: () => changeToken(token === undefined ? 'none' : 'changed'),
     setToken(/** @type {string} */ value) {
       token = value;
     },

@@ -206,7 +206,7 @@ find('volume').addEventListener('input', ({ target }) => (audio.volume = Number(
 find('help-button').addEventListener('click', () => find('help').showModal());
 find('help-close').addEventListener('click', () => find('help').close());
 find('token-button').addEventListener('click', () => {
-  void api.renewToken().then(
+  void api.changeToken().then(
     () => list.find(''),
     () => undefined,
   );

@@ -77,11 +77,12 @@ function describeRow({ by, method, url, range, status, contentRange, bytes, firs
   return row;
 }
 
-/** Without what opens a track: panels are shown around. */
+/** The name of the track and what was asked of it; not what opens it: panels are shown around. */
 function shorten(/** @type {string} */ url) {
   const { pathname, search } = new URL(url, location.href);
-  const path = decodeURIComponent(pathname).replace('/api/stream', '').replace(PLAYBACK_ID, '/…');
-  return (path || '/') + search.replace(/(grant=)[^&]*/, '$1…');
+  const [, , , id = '', ...rest] = pathname.replace(PLAYBACK_ID, '/…').split('/');
+  const name = decodeURIComponent(id).split('/').at(-1);
+  return ['', name, ...rest].join('/') + search.replace(/(grant=)[^&]*/, '$1…');
 }
 
 function formatBytes(/** @type {number} */ count) {

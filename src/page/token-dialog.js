@@ -1,10 +1,16 @@
 import { Refusal } from './api.js';
 
+const HINTS = {
+  none: 'Paste the token that you were given. It stays in the memory of this page.',
+  refused: 'Your token is over, or is not valid here. With a new one it goes on where you are.',
+  changed: 'What you paste takes the place of the token that this page has.',
+};
+
 /**
  * Asks the listener for a token. It goes into memory and nowhere else.
  *
  * @param {HTMLDialogElement} dialog
- * @returns {(isRefused: boolean) => Promise<string>} rejects when the listener declines
+ * @returns {(why: 'none' | 'refused' | 'changed') => Promise<string>} rejects when the listener declines
  */
 export function createTokenDialog(dialog) {
   const form = dialog.querySelector('form');
@@ -12,13 +18,11 @@ export function createTokenDialog(dialog) {
   const hint = dialog.querySelector('[data-hint]');
   const later = dialog.querySelector('[data-later]');
 
-  return (isRefused) =>
+  return (why) =>
     new Promise((resolve, reject) => {
       const done = new AbortController();
       const listen = { signal: done.signal };
-      hint.textContent = isRefused
-        ? 'Your token is over, or is not valid here. With a new one it goes on where you are.'
-        : 'Paste the token that the service gave you. It stays in the memory of this page.';
+      hint.textContent = HINTS[why];
       input.value = '';
       form.addEventListener(
         'submit',

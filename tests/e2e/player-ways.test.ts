@@ -114,7 +114,7 @@ describe('the player page', () => {
       }
       // one playback all the way
       const begun = service.requests.filter(
-        ({ method, url }) => method === 'POST' && /playback$/.test(url),
+        ({ method, url }) => method === 'POST' && url.endsWith('/playback'),
       );
       expect(
         begun.filter(({ authorization }) => authorization === `Bearer ${player!.token}`),

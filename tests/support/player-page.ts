@@ -90,17 +90,17 @@ export interface PlayerPage {
   /** errors on the console, exceptions nobody caught, violations of the policy */
   readonly problems: string[];
   /** Chooses a track by its title, and waits until it really plays. */
-  play(title: string): Promise<void>;
-  choose(menu: 'quality' | 'way', id: string): Promise<void>;
+  readonly play: (title: string) => Promise<void>;
+  readonly choose: (menu: 'quality' | 'way', id: string) => Promise<void>;
   /** Jumps by the seek bar, to a part of the track. */
-  seekTo(part: number): Promise<void>;
+  readonly seekTo: (part: number) => Promise<void>;
   /** seconds in the track, by the seek bar */
-  position(): Promise<number>;
+  readonly position: () => Promise<number>;
   /** Waits until sound comes from there or later. */
-  untilPlayingFrom(seconds: number): Promise<void>;
+  readonly untilPlayingFrom: (seconds: number) => Promise<void>;
   /** text of what the page has to say */
-  untilNotice(text: RegExp): Promise<void>;
-  close(): Promise<void>;
+  readonly untilNotice: (text: RegExp) => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface OpenOptions extends BrowserContextOptions {
