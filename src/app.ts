@@ -8,6 +8,7 @@ import { createHealthController, createReadinessController } from './controllers
 import { createMetadataController, createMetadataPlan } from './controllers/metadata-controller';
 import { createStreamController, planStream } from './controllers/stream-controller';
 import { createDerivedController } from './controllers/derived-controller';
+import { createPageControllers } from './controllers/page-controller';
 import {
   createBeginPlayback,
   createEndPlayback,
@@ -40,8 +41,16 @@ import { DOCS_ASSETS, DOCS_PAGE, DOCS_SOURCES } from './openapi/docs-page';
 import { describeApi } from './openapi/document';
 import { createDocsRoutes } from './routes/docs-routes';
 import { createOpsRoutes } from './routes/ops-routes';
+import { createPageRoutes } from './routes/page-routes';
 import { createStreamRoutes, type TrackSteps } from './routes/stream-routes';
 import { type Derive } from './services/derivation';
+
+/** Beside what every page has: what MediaSource and fetched covers are shown from. */
+const PLAYER_SOURCES = {
+  'img-src': ['blob:'],
+  'media-src': ["'self'", 'blob:'],
+  'worker-src': ["'self'"],
+} as const;
 
 /** The app, behind the fast lane where that is on. */
 export function createRequestListener(container: Container): RequestListener {
@@ -94,6 +103,11 @@ function createApp(container: Container): Express {
   app.use(createRequestContext(container));
   app.use(createSendTimeout(container.watchSending));
   app.use(browserFields, requestCheck, answerOptions);
+  if (config.playerPage ?? config.nodeEnv === 'development') {
+    const pageFields = createPageFields(PLAYER_SOURCES);
+    const before = [nameRoute, methodGuard, refuseContent, pageFields];
+    app.use(createPageRoutes({ before, page: createPageControllers() }));
+  }
   app.use(
     createDocsRoutes({
       before: [nameRoute, methodGuard, refuseContent],

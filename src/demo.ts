@@ -14,6 +14,7 @@ async function runDemo(): Promise<void> {
     HOST: '127.0.0.1',
     AUDIO_FILES_DIR: join(__dirname, '..', 'samples'),
     CACHE_DIR: join(__dirname, '..', 'cache'),
+    PLAYER_PAGE: 'true',
     ...process.env,
     JWT_SECRET: secret,
     JWT_PUBLIC_KEY: '',
@@ -38,10 +39,15 @@ function describeDemo(
 ): string {
   const { port } = address;
   const host = address.address === '127.0.0.1' ? address.address : 'localhost';
-  const url = `http://${host}:${port}/api/stream/${FIRST_TRACK}`;
+  const origin = `http://${host}:${port}`;
+  const url = `${origin}/api/stream/${FIRST_TRACK}`;
   const auth = `-H 'Authorization: Bearer ${token}'`;
   return `
-The demo plays samples/. A token for the next 12 hours:
+The demo plays samples/. Open the player:
+
+  ${origin}/#token=${token}
+
+A token for the next 12 hours:
 
   ${token}
 

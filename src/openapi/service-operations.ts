@@ -83,6 +83,9 @@ const READY: Operation = {
   errors: [],
 };
 
+/** Of the player page; its modules are many, and all of one type. */
+const PLAYER_TYPES = { 'text/css': {}, 'text/javascript': {}, 'image/svg+xml': {} };
+
 /** What is about the service, and no track. */
 export const SERVICE_OPERATIONS: readonly Operation[] = [
   HEALTH,
@@ -103,6 +106,25 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
       parameters: ['asset'],
     },
     describeTypes(DOCS_ASSETS),
+    ['not_found'],
+  ),
+  describeFile(
+    {
+      path: '/',
+      id: 'getPlayer',
+      summary: 'The player page, where `PLAYER_PAGE` is on',
+      parameters: [],
+    },
+    { 'text/html': {} },
+  ),
+  describeFile(
+    {
+      path: '/player/{asset}',
+      id: 'getPlayerAsset',
+      summary: 'What that page is made of',
+      parameters: ['asset'],
+    },
+    PLAYER_TYPES,
     ['not_found'],
   ),
 ];

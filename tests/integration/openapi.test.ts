@@ -182,7 +182,12 @@ async function createCase(operation: Operation, method: string): Promise<Case> {
       `128k/${init.replace('init.mp4', '0.m4s')}`,
     );
   }
-  const known = { trackId: ENCODED, variant: '128k', asset: 'docs.css', id: NOBODYS_ID };
+  const known = {
+    trackId: ENCODED,
+    variant: '128k',
+    asset: `${operation.id === 'getPlayerAsset' ? 'player' : 'docs'}.css`,
+    id: NOBODYS_ID,
+  };
   for (const [name, value] of Object.entries(known)) path = path.replace(`{${name}}`, value);
   if (operation.path.includes('{id}')) {
     path = path.replace(NOBODYS_ID, (await begin(app, headers)).id);
@@ -263,7 +268,7 @@ const BY_CODE: Partial<Record<ErrorCode, Provocation>> = {
   not_found: (given) =>
     ask(app, {
       ...given,
-      path: given.path.replace('/128k/', '/1k/').replace('docs.css', 'nothing'),
+      path: given.path.replace('/128k/', '/1k/').replace(/\w+\.css$/, 'nothing'),
     }),
   track_not_found: (given) => ask(app, ofTrack(given, 'nothing')),
   artwork_not_found: (given) => ask(app, ofTrack(given, 'Small%20Bell')),

@@ -1,0 +1,244 @@
+import { join } from 'node:path';
+import { sign } from 'jsonwebtoken';
+import { type Browser } from 'playwright-core';
+import { ffmpeg } from '../support/audio-files';
+import {
+  isMedia,
+  itInChromium,
+  launchBrowser,
+  openPlayer,
+  startPlayerService,
+  type PlayerPage,
+  type PlayerService,
+} from '../support/player-page';
+import { signToken, TEST_SECRET, uniqueSubject } from '../support/sign-token';
+import { createTempFolder, removeTempFolders } from '../support/temp-folder';
+import { until } from '../support/until';
+
+const TIMEOUT_MS = 60_000;
+/** As WAV 29 MB, which no browser has loaded before a jump. */
+const SECONDS = 150;
+const HOUR_SECONDS = 3600;
+
+const library = createTempFolder();
+let service: PlayerService;
+let other: PlayerService | undefined;
+let browser: Browser | undefined;
+let player: PlayerPage | undefined;
+
+beforeAll(async () => {
+  const input = ['-f', 'lavfi', '-i', `sine=330:d=${SECONDS}`, '-ar', '48000', '-ac', '2'];
+  await ffmpeg([...input, '-metadata', 'title=Long Song', join(library, 'a.wav')]);
+  const short = ['-f', 'lavfi', '-i', 'sine=440:d=5'];
+  await ffmpeg([...short, '-metadata', 'title=Short Song', join(library, 'b.mp3')]);
+  service = await startPlayerService({ AUDIO_FILES_DIR: library });
+  browser = await launchBrowser();
+}, TIMEOUT_MS);
+
+afterEach(async () => {
+  await player?.close();
+  player = undefined;
+  await other?.app.close();
+  other = undefined;
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service.app.close();
+  removeTempFolders();
+}, TIMEOUT_MS);
+
+/** A token of this subject that is good for ten minutes of the service's clock. */
+function tokenOf(subject: string, { now }: { readonly now: number }): string {
+  const iat = Math.floor(now / 1000);
+  return sign({ sub: subject, iat, exp: iat + 600 }, TEST_SECRET, { algorithm: 'HS256' });
+}
+
+/** Opens the page, and plays until some of it was heard. */
+async function playLong(
+  at: PlayerService,
+  options: { token?: string } = {},
+  way = 'grant',
+): Promise<PlayerPage> {
+  player = await openPlayer(browser!, at, options);
+  await player.page.waitForSelector('.track');
+  await player.choose('way', way);
+  await player.play('Long Song');
+  return player;
+}
+
+/** Ends the one playback of a page, as somebody else with the same token would. */
+async function revoke({ origin, requests }: PlayerService, token: string): Promise<void> {
+  const { url } = requests.findLast((request) => request.url.includes('?grant='))!;
+  const [id] = new URL(url, origin).searchParams.get('grant')!.split('.');
+  const answer = await fetch(`${origin}/api/stream/a/playback/${id}`, {
+    method: 'DELETE',
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  expect(answer.status).toBe(204);
+}
+
+describe('the player page in trouble', () => {
+  itInChromium(
+    'plays and jumps on by its grant when the token is over, and asks for one when it needs it',
+    async () => {
+      other = await startPlayerService({ AUDIO_FILES_DIR: library });
+      const subject = uniqueSubject();
+      const { page, seekTo, untilPlayingFrom } = await playLong(other, {
+        token: tokenOf(subject, { now: Date.now() }),
+      });
+      other.skipSeconds(HOUR_SECONDS);
+      await seekTo(0.66);
+      await untilPlayingFrom(SECONDS * 0.66 + 0.3);
+      expect(await page.isVisible('#token-dialog')).toBe(false);
+      expect(player!.problems).toEqual([]);
+
+      await page.click('.track:has-text("Short Song")');
+      await page.fill(
+        '#token-dialog input',
+        tokenOf(subject, { now: other.app.container.clock() }),
+      );
+      await page.keyboard.press('Enter');
+      await untilPlayingFrom(0.1);
+      expect(await page.textContent('#title')).toBe('Short Song');
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'asks for another token where the Service Worker has none that holds, and keeps the place',
+    async () => {
+      other = await startPlayerService({ AUDIO_FILES_DIR: library });
+      const subject = uniqueSubject();
+      const token = tokenOf(subject, { now: Date.now() });
+      const { page, seekTo, untilPlayingFrom } = await playLong(other, { token }, 'worker');
+      other.skipSeconds(HOUR_SECONDS);
+      await seekTo(0.66);
+      await page.waitForSelector('#token-dialog', { state: 'visible' });
+      await page.fill(
+        '#token-dialog input',
+        tokenOf(subject, { now: other.app.container.clock() }),
+      );
+      await page.click('#token-dialog button[type=submit]');
+      await untilPlayingFrom(SECONDS * 0.66);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'says that its playback was ended, and goes on with another',
+    async () => {
+      const { token, seekTo, untilNotice, untilPlayingFrom } = await playLong(service);
+      await revoke(service, token);
+      await seekTo(0.66);
+      await untilNotice(/was ended/);
+      await untilPlayingFrom(SECONDS * 0.66);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'survives fifty jumps in five seconds',
+    async () => {
+      const { page, untilPlayingFrom } = await playLong(service);
+      const before = service.requests.length;
+      for (let i = 0; i < 50; i += 1) {
+        await player!.seekTo(((i * 37) % 50) / 60 + 0.1);
+        await page.waitForTimeout(100);
+      }
+      await player!.seekTo(0.5);
+      await untilPlayingFrom(SECONDS * 0.5 + 0.3);
+      const asked = service.requests.slice(before);
+      expect(asked.filter(({ status }) => status === 429)).toEqual([]);
+      expect(asked.filter(isMedia).length).toBeLessThanOrEqual(100);
+      expect(player!.problems).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'offers to end what plays elsewhere',
+    async () => {
+      other = await startPlayerService({
+        AUDIO_FILES_DIR: library,
+        MAX_PLAYBACKS_PER_SUBJECT: '1',
+      });
+      const token = signToken();
+      const begun = await fetch(`${other.origin}/api/stream/b/playback`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${token}` },
+      });
+      expect(begun.status).toBe(201);
+      player = await openPlayer(browser!, other, { token });
+      await player.page.click('.track:has-text("Long Song")');
+      await player.untilNotice(/elsewhere already \(“b”\)/);
+      await player.page.click('#notice [data-action]');
+      await player.untilPlayingFrom(0.2);
+      expect(await player.page.isHidden('#notice')).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'tells in plain words what was refused, with a way on',
+    async () => {
+      other = await startPlayerService({
+        AUDIO_FILES_DIR: library,
+        FFMPEG_PATH: '/nowhere/ffmpeg',
+      });
+      player = await openPlayer(browser!, other);
+      const { page } = player;
+      await page.waitForSelector('.track');
+      await player.choose('quality', 'opus');
+      await page.click('.track:has-text("Long Song")');
+      await player.untilNotice(/cannot convert.*Play the original/);
+      await page.click('#notice [data-action]');
+      await player.untilPlayingFrom(0.2);
+      expect(await page.inputValue('#quality')).toBe('original');
+
+      const refuse = (status: number, code: string, fields: Record<string, string> = {}) =>
+        page.route('**/playback', (route) =>
+          route.fulfill({
+            status,
+            headers: fields,
+            json: { status: 'error', code, message: 'no' },
+          }),
+        );
+      await refuse(503, 'overloaded', { 'Retry-After': '5' });
+      await page.click('.track:has-text("Short Song")');
+      await player.untilNotice(/busy. Try again in 5 seconds.*Try again/);
+      await refuse(429, 'rate_limited', { 'Retry-After': '12' });
+      await page.click('#notice [data-action]');
+      await player.untilNotice(/at once. Try again in 12 seconds/);
+      await refuse(403, 'insufficient_scope');
+      await page.click('#notice [data-action]');
+      await player.untilNotice(/does not open this track.*Enter a token/);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'reports what it plays and ends its playback when it is closed',
+    async () => {
+      const { page } = await playLong(service);
+      const before = service.requests.length;
+      await page.click('#play');
+      await until(
+        () =>
+          service.requests
+            .slice(before)
+            .some(({ url, status }) => url.includes('/progress?grant=') && status === 200),
+        'the pause is reported',
+      );
+      await page.goto('about:blank');
+      await until(
+        () =>
+          service.requests
+            .slice(before)
+            .some(({ method, status }) => method === 'DELETE' && status === 204),
+        'the playback is ended',
+      );
+    },
+    TIMEOUT_MS,
+  );
+});
