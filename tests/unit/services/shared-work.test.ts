@@ -19,7 +19,7 @@ function setUp() {
   return {
     ask,
     started,
-    end(result: string) {
+    end: (result: string): void => {
       end(result);
     },
   };
