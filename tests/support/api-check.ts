@@ -157,6 +157,8 @@ export function checked(
     res.end = (...args: unknown[]) => {
       const result = end(...args);
       keep(args[0]);
+      // its client has left, and nothing was sent
+      if (res.destroyed && !res.headersSent) return result;
       const answer = {
         ...{ method, target, status: res.statusCode, fields: sentFields(res) },
         content: Buffer.concat(chunks),
