@@ -142,7 +142,7 @@ describe('the tracks claim', () => {
   it('leaves health and unknown addresses alone', async () => {
     const authorization = bearer({ tracks: [] });
     expect((await ask(app, '/health', authorization)).status).toBe(200);
-    expect((await ask(app, '/api/stream', authorization)).status).toBe(404);
+    expect((await ask(app, '/api/nothing', authorization)).status).toBe(404);
   });
 });
 
