@@ -19,6 +19,7 @@ export async function beginPlayback(api, trackId, { takeover = false } = {}) {
   const grant = new URLSearchParams(data.url.slice(data.url.indexOf('?'))).get('grant');
   const own = `${path}/${data.id}`;
   let isOver = false;
+  let reporting = Promise.resolve();
   let timer = prolongLater(data.expiresAt, response);
 
   /** Halfway to its end. By the server's clock: that of a phone may be wrong. */
@@ -49,21 +50,33 @@ export async function beginPlayback(api, trackId, { takeover = false } = {}) {
      * @param {'playing' | 'paused' | 'stopped'} state
      */
     async report(positionSeconds, state) {
+      if (isOver) return;
       const content = JSON.stringify({ positionSeconds, state });
-      await api.callOpen(`${own}/progress?grant=${encodeURIComponent(grant)}`, {
+      const answer = api.callOpen(`${own}/progress?grant=${encodeURIComponent(grant)}`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
         body: content,
         keepalive: true,
       });
+      reporting = Promise.allSettled([reporting, answer]);
+      await answer;
     },
-    /** Closes the addresses. `keepalive`, so that it arrives when the page is already gone. */
-    end() {
+    /**
+     * Closes the addresses, when what was said last has arrived: behind it nothing is known of them.
+     *
+     * @param {{ isLeaving?: boolean }} options the page goes: there is no later
+     * @returns {Promise<void>} settles when its place is free for another
+     */
+    async end({ isLeaving = false } = {}) {
       isOver = true;
       clearTimeout(timer);
-      void api.call(own, { method: 'DELETE', isQuiet: true, keepalive: true }).catch(() => {
+      if (!isLeaving) await reporting;
+      try {
+        // so that it arrives when the page is already gone
+        await api.call(own, { method: 'DELETE', isQuiet: true, keepalive: true });
+      } catch {
         // unused, it ends by itself
-      });
+      }
     },
     /** It was ended elsewhere: nothing is left to close. */
     forget() {

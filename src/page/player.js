@@ -36,6 +36,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
   };
   /** @type {Awaited<ReturnType<typeof beginPlayback>> | undefined} */
   let playback;
+  let ending = Promise.resolve();
   /** @type {import('./sources.js').Source | undefined} */
   let source;
   let placeSeconds = 0;
@@ -96,18 +97,22 @@ export function createPlayer({ audio, api, worker, hooks }) {
   ) {
     const { id } = state.track;
     if (playback?.trackId === id) return;
-    endPlayback();
+    // where only one may play, the next can't begin before
+    await endPlayback();
+    signal.throwIfAborted();
     const begun = await beginPlayback(api, id, { takeover });
-    if (signal.aborted) begun.end();
+    if (signal.aborted) void begun.end();
     signal.throwIfAborted();
     playback = begun;
     reports.begin(playback);
   }
 
-  function endPlayback() {
+  /** Settles when the place of what played last is free. */
+  function endPlayback(options = {}) {
     reports.end();
-    playback?.end();
+    if (playback) ending = playback.end(options);
     playback = undefined;
+    return ending;
   }
 
   async function resume() {
@@ -200,7 +205,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
   addEventListener('pagehide', () => {
     unload();
     state.isPlaying = false;
-    endPlayback();
+    void endPlayback({ isLeaving: true });
   });
 
   return {
@@ -211,7 +216,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
     /** Takes a track without asking for anything yet. */
     cue(track, startSeconds = 0) {
       unload();
-      if (state.track !== track) endPlayback();
+      if (state.track !== track) void endPlayback();
       Object.assign(state, { track, isPlaying: false });
       placeSeconds = startSeconds;
       hooks.changed();

@@ -37,6 +37,10 @@ const BY_CODE = {
     text: `This part is still being converted. ${waitFor(refusal)}`,
     ...RETRY,
   }),
+  keys_unavailable: (refusal) => ({
+    text: `Your token cannot be checked at the moment. ${waitFor(refusal)}`,
+    ...RETRY,
+  }),
   library_unavailable: (refusal) => ({
     text: `The music library is away. ${waitFor(refusal)}`,
     ...RETRY,

@@ -115,7 +115,7 @@ describe('a listener who leaves', () => {
 describe('a service that is killed while it transcodes', () => {
   it('leaves no ffmpeg, no half file, and nothing wrong is served afterwards', async () => {
     const cache = createTempFolder();
-    for (let round = 0; round < 21; round += 1) {
+    for (let round = 0; round < 12; round += 1) {
       const service = await start({}, cache);
       expect(readdirSync(cache).filter((name) => name.endsWith('.part'))).toEqual([]);
       for (const name of readdirSync(cache)) {

@@ -34,7 +34,7 @@ let app: TestApp;
 
 beforeAll(async () => {
   for (const [name, sound] of Object.entries({ ...HOSTILE, music: MUSIC })) {
-    const input = ['-f', 'lavfi', '-i', `aevalsrc=${sound}:s=44100:d=8`];
+    const input = ['-f', 'lavfi', '-i', `aevalsrc=${sound}:s=44100:d=4`];
     await ffmpeg([...input, join(library, `${name}.wav`)]);
   }
   app = await startApp({ AUDIO_FILES_DIR: library, CACHE_DIR: createTempFolder() });
