@@ -57,11 +57,16 @@ export async function beginPlayback(api, trackId, { takeover = false } = {}) {
         keepalive: true,
       });
     },
-    /** Closes the addresses. `keepalive`, so that it arrives when the page is already gone. */
-    end() {
+    /**
+     * Closes the addresses. `keepalive`, so that it arrives when the page is already gone.
+     *
+     * @param {Promise<void>} [told] the last report, which would be refused behind the end
+     */
+    async end(told) {
       isOver = true;
       clearTimeout(timer);
-      void api.call(own, { method: 'DELETE', isQuiet: true, keepalive: true }).catch(() => {
+      if (told) await told;
+      await api.call(own, { method: 'DELETE', isQuiet: true, keepalive: true }).catch(() => {
         // unused, it ends by itself
       });
     },

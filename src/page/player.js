@@ -36,6 +36,8 @@ export function createPlayer({ audio, api, worker, hooks }) {
   };
   /** @type {Awaited<ReturnType<typeof beginPlayback>> | undefined} */
   let playback;
+  /** @type {Promise<void> | undefined} of the playback before */
+  let ending;
   /** @type {import('./sources.js').Source | undefined} */
   let source;
   let placeSeconds = 0;
@@ -97,16 +99,19 @@ export function createPlayer({ audio, api, worker, hooks }) {
     const { id } = state.track;
     if (playback?.trackId === id) return;
     endPlayback();
+    // its place may be the only one there is
+    await ending;
+    signal.throwIfAborted();
     const begun = await beginPlayback(api, id, { takeover });
-    if (signal.aborted) begun.end();
+    if (signal.aborted) void begun.end();
     signal.throwIfAborted();
     playback = begun;
     reports.begin(playback);
   }
 
   function endPlayback() {
-    reports.end();
-    playback?.end();
+    if (!playback) return;
+    ending = playback.end(reports.end());
     playback = undefined;
   }
 
@@ -200,7 +205,10 @@ export function createPlayer({ audio, api, worker, hooks }) {
   addEventListener('pagehide', () => {
     unload();
     state.isPlaying = false;
-    endPlayback();
+    // nobody will be here when the report is answered
+    reports.end();
+    void playback?.end();
+    playback = undefined;
   });
 
   return {
