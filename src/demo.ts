@@ -17,8 +17,12 @@ async function runDemo(): Promise<void> {
     PLAYER_PAGE: 'true',
     ...process.env,
     JWT_SECRET: secret,
+    // what else is asked of a token where this shell starts the service is not asked of the demo's
     JWT_PUBLIC_KEY: '',
     JWKS_URL: '',
+    JWT_ISSUER: '',
+    JWT_AUDIENCE: '',
+    JWT_REQUIRED_SCOPE: '',
   });
   if (!service) return;
 

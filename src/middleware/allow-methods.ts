@@ -12,9 +12,9 @@ const OTHER_METHODS = [
   [/^\/playback\/[^/]+$/, 'PUT, DELETE, OPTIONS'],
 ] as const;
 
-/** The methods of an address (RFC 9110 §10.2.1). */
+/** The methods of an address (RFC 9110 §10.2.1), which may come with its origin (RFC 9112 §3.2.2). */
 export function allowedMethods(url: string): string {
-  const [, path = ''] = /^\/api\/stream\/[^/?#]+(\/[^?#]+)/.exec(url) ?? [];
+  const [, path = ''] = /^(?:https?:\/\/[^/?#]*)?\/api\/stream\/[^/?#]+(\/[^?#]+)/i.exec(url) ?? [];
   return OTHER_METHODS.find(([form]) => form.test(path))?.[1] ?? ALLOWED_METHODS;
 }
 

@@ -35,7 +35,7 @@ export function createAuthenticateGrant({
     context.entry.playback = grant.id;
     context.entry.subject = grant.subject;
     if (await playbacks.isOpen(grant)) return grant;
-    throw new AppError('grant_ended', 'The address was revoked, or its time is over');
+    throw grantEnded();
   };
 
   return async (req, res, next) => {
@@ -63,4 +63,9 @@ export function createAuthenticateGrant({
     }
     next();
   };
+}
+
+/** What whoever shows a grant is told that opens nothing any more. */
+export function grantEnded(): AppError {
+  return new AppError('grant_ended', 'The address was revoked, or its time is over');
 }

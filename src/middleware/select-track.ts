@@ -68,6 +68,8 @@ export function createSelectTrack({
       exchangeOf(req, res).onOver(() => {
         void work.catch(() => undefined).then(() => selected.track.close());
       });
+      // who left while it was opened has closed it with that: nothing can be read from it
+      req.context.signal.throwIfAborted();
 
       const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
       // POST makes what a GET would, whatever the client has of it: a 304 would cost it no quota

@@ -62,19 +62,15 @@ export async function beginPlayback(api, trackId, { takeover = false } = {}) {
       await answer;
     },
     /**
-     * Closes the addresses, when what was said last has arrived: behind it nothing is known of them.
+     * Closes the addresses. `keepalive`, so that it arrives when the page is already gone.
      *
-     * @param {{ isLeaving?: boolean }} options the page goes: there is no later
-     * @returns {Promise<void>} settles when its place is free for another
+     * @param {Promise<void>} [told] the last report, which would be refused behind the end
      */
-    async end({ isLeaving = false } = {}) {
+    async end(told) {
       isOver = true;
       clearTimeout(timer);
-      if (!isLeaving) await reporting;
-      try {
-        // so that it arrives when the page is already gone
-        await api.call(own, { method: 'DELETE', isQuiet: true, keepalive: true });
-      } catch {
+      if (told) await told;
+      await api.call(own, { method: 'DELETE', isQuiet: true, keepalive: true }).catch(() => {
         // unused, it ends by itself
       }
     },

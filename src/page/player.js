@@ -36,7 +36,8 @@ export function createPlayer({ audio, api, worker, hooks }) {
   };
   /** @type {Awaited<ReturnType<typeof beginPlayback>> | undefined} */
   let playback;
-  let ending = Promise.resolve();
+  /** @type {Promise<void> | undefined} of the playback before */
+  let ending;
   /** @type {import('./sources.js').Source | undefined} */
   let source;
   let placeSeconds = 0;
@@ -97,8 +98,9 @@ export function createPlayer({ audio, api, worker, hooks }) {
   ) {
     const { id } = state.track;
     if (playback?.trackId === id) return;
-    // where only one may play, the next can't begin before
-    await endPlayback();
+    endPlayback();
+    // its place may be the only one there is
+    await ending;
     signal.throwIfAborted();
     const begun = await beginPlayback(api, id, { takeover });
     if (signal.aborted) void begun.end();
@@ -107,10 +109,9 @@ export function createPlayer({ audio, api, worker, hooks }) {
     reports.begin(playback);
   }
 
-  /** Settles when the place of what played last is free. */
-  function endPlayback(options = {}) {
-    reports.end();
-    if (playback) ending = playback.end(options);
+  function endPlayback() {
+    if (!playback) return;
+    ending = playback.end(reports.end());
     playback = undefined;
     return ending;
   }
@@ -205,7 +206,10 @@ export function createPlayer({ audio, api, worker, hooks }) {
   addEventListener('pagehide', () => {
     unload();
     state.isPlaying = false;
-    void endPlayback({ isLeaving: true });
+    // nobody will be here when the report is answered
+    reports.end();
+    void playback?.end();
+    playback = undefined;
   });
 
   return {

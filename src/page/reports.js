@@ -14,13 +14,15 @@ export function createReports({ audio, position, onRefused }) {
   let playback;
   let said = 'stopped';
   let saidAt = -Infinity;
+  /** @type {Promise<void> | undefined} the last report */
+  let told;
 
   function say(/** @type {'playing' | 'paused' | 'stopped'} */ state) {
     const reported = playback;
     if (!reported || (said === 'stopped' && state !== 'playing')) return;
     said = state;
     saidAt = performance.now();
-    reported.report(position(), state).catch((error) => {
+    told = reported.report(position(), state).catch((error) => {
       if (reported === playback && error.status === 403) onRefused(error);
     });
   }
@@ -39,9 +41,11 @@ export function createReports({ audio, position, onRefused }) {
       playback = begun;
       said = 'stopped';
     },
+    /** @returns {Promise<void> | undefined} settles when the last report was answered */
     end() {
       say('stopped');
       playback = undefined;
+      return told;
     },
   };
 }

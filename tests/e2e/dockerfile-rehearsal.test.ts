@@ -177,7 +177,8 @@ describe('the Dockerfile, rehearsed', () => {
   });
 
   it('plays the samples by the demo entry, with a token from its log', async () => {
-    const { child, origin, output } = await start(['node', 'dist/demo.js'], { LOG_FORMAT: 'text' });
+    const env = { LOG_FORMAT: 'text', JWT_ISSUER: 'https://a.example', JWT_REQUIRED_SCOPE: 'a' };
+    const { child, origin, output } = await start(['node', 'dist/demo.js'], env);
 
     const jwt = /eyJ[\w-]+\.[\w-]+\.[\w-]+/;
     await until(() => jwt.test(output()), child);

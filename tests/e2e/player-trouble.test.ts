@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { sign } from 'jsonwebtoken';
 import { type Browser } from 'playwright-core';
 import { ffmpeg } from '../support/audio-files';
@@ -213,6 +214,30 @@ describe('the player page in trouble', () => {
       await refuse(403, 'insufficient_scope');
       await page.click('#notice [data-action]');
       await player.untilNotice(/does not open this track.*Enter a token/);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'reports the end of one track before it closes its addresses, and begins the next after that',
+    async () => {
+      other = await startPlayerService({
+        AUDIO_FILES_DIR: library,
+        MAX_PLAYBACKS_PER_SUBJECT: '1',
+      });
+      const { play } = await playLong(other);
+      const before = other.requests.length;
+      for (const title of ['Short Song', 'Long Song', 'Short Song', 'Long Song']) {
+        // what the service has learned of a playback counts for half a second
+        await delay(600);
+        await play(title);
+      }
+      const asked = other.requests
+        .slice(before)
+        .filter(({ url }) => url.includes('/playback'))
+        .map(({ method, url, status }) => [method, /progress|takeover/.exec(url)?.[0], status]);
+      expect(asked.filter(([, , status]) => Number(status) >= 400)).toEqual([]);
+      expect(asked.filter(([method]) => method === 'DELETE')).toHaveLength(4);
     },
     TIMEOUT_MS,
   );

@@ -1,3 +1,4 @@
+import { playbackKey } from '../../src/services/redis-keys';
 import { startApp, type TestApp } from '../support/build-app';
 import { encode } from '../support/audio-files';
 import { parseJson, sendRaw } from '../support/http-client';
@@ -113,6 +114,24 @@ describe('POST /api/stream/:trackId/playback/:id/progress', () => {
       status: 404,
       content: { code: 'playback_not_found' },
     });
+  });
+
+  it('says to a grant that another replica has just ended what it says later', async () => {
+    const { id, path, grant } = await begin();
+    expect(await ask(path + grant, report(0), {})).toMatchObject({ status: 200 });
+    await app.container.redis.run((client) =>
+      client.hset(playbackKey('song', id), 'isRevoked', '1'),
+    );
+    expect(await ask(path + grant, report(1), {})).toMatchObject({
+      status: 403,
+      content: { code: 'grant_ended' },
+    });
+  });
+
+  it('takes an address with its origin, as proxies send it', async () => {
+    const head = `Host: a\r\nAuthorization: ${authorization}\r\nConnection: close\r\n\r\n`;
+    const answer = await sendRaw(app.port, `POST http://a${TRACK}/playback HTTP/1.1\r\n${head}`);
+    expect(answer).toMatch(/^HTTP\/1\.1 201 /);
   });
 
   const JSON_TYPE = 'application/json';
