@@ -19,7 +19,6 @@ export async function beginPlayback(api, trackId, { takeover = false } = {}) {
   const grant = new URLSearchParams(data.url.slice(data.url.indexOf('?'))).get('grant');
   const own = `${path}/${data.id}`;
   let isOver = false;
-  let reporting = Promise.resolve();
   let timer = prolongLater(data.expiresAt, response);
 
   /** Halfway to its end. By the server's clock: that of a phone may be wrong. */
@@ -50,16 +49,13 @@ export async function beginPlayback(api, trackId, { takeover = false } = {}) {
      * @param {'playing' | 'paused' | 'stopped'} state
      */
     async report(positionSeconds, state) {
-      if (isOver) return;
       const content = JSON.stringify({ positionSeconds, state });
-      const answer = api.callOpen(`${own}/progress?grant=${encodeURIComponent(grant)}`, {
+      await api.callOpen(`${own}/progress?grant=${encodeURIComponent(grant)}`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
         body: content,
         keepalive: true,
       });
-      reporting = Promise.allSettled([reporting, answer]);
-      await answer;
     },
     /**
      * Closes the addresses. `keepalive`, so that it arrives when the page is already gone.
@@ -72,7 +68,7 @@ export async function beginPlayback(api, trackId, { takeover = false } = {}) {
       if (told) await told;
       await api.call(own, { method: 'DELETE', isQuiet: true, keepalive: true }).catch(() => {
         // unused, it ends by itself
-      }
+      });
     },
     /** It was ended elsewhere: nothing is left to close. */
     forget() {

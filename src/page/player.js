@@ -6,8 +6,8 @@ import { findReason, openSource, prepare } from './sources.js';
 
 /** While somebody drags or holds a key, jumps go out at most so often; the last one always does. */
 const SEEK_INTERVAL_MS = 200;
-/** A grant that ends is replaced by itself, but not again and again. */
-const RENEW_INTERVAL_MS = 10_000;
+/** A grant that ends is replaced by itself, and a failure tried again, but not again and again. */
+const RETRY_INTERVAL_MS = 10_000;
 /** A jump to the very end would be the next track. */
 const BEFORE_END_SECONDS = 0.2;
 
@@ -43,7 +43,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
   let placeSeconds = 0;
   /** of the load that counts; the ones before it are aborted */
   let loading = new AbortController();
-  let renewedAt = -Infinity;
+  let retriedAt = -Infinity;
   let lastSeekAt = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let seekTimer;
@@ -113,7 +113,6 @@ export function createPlayer({ audio, api, worker, hooks }) {
     if (!playback) return;
     ending = playback.end(reports.end());
     playback = undefined;
-    return ending;
   }
 
   async function resume() {
@@ -148,9 +147,11 @@ export function createPlayer({ audio, api, worker, hooks }) {
       playback?.forget();
       playback = undefined;
     }
-    if (isGrantOver && performance.now() - renewedAt > RENEW_INTERVAL_MS) {
-      renewedAt = performance.now();
-      hooks.noted('This playback was ended elsewhere. It goes on with a new one.');
+    // asked for again the service had an answer: what failed may have passed
+    const isPassing = isGrantOver || refusal.code === 'unplayable';
+    if (isPassing && performance.now() - retriedAt > RETRY_INTERVAL_MS) {
+      retriedAt = performance.now();
+      if (isGrantOver) hooks.noted('This playback was ended elsewhere. It goes on with a new one.');
       return load();
     }
     if (refusal.status !== 401) return fail(refusal);
@@ -220,7 +221,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
     /** Takes a track without asking for anything yet. */
     cue(track, startSeconds = 0) {
       unload();
-      if (state.track !== track) void endPlayback();
+      if (state.track !== track) endPlayback();
       Object.assign(state, { track, isPlaying: false });
       placeSeconds = startSeconds;
       hooks.changed();

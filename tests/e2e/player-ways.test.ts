@@ -45,6 +45,12 @@ afterAll(async () => {
   removeTempFolders();
 }, TIMEOUT_MS);
 
+/** hls.js loads one segment after the other, before the jump and behind it: those of the place count. */
+function isOfJump({ url }: { readonly url: string }): boolean {
+  const segment = /\/(\d+)\.m4s/.exec(url)?.[1];
+  return segment === undefined || Math.abs(Number(segment) - (SECONDS * 0.66) / 6) < 1.2;
+}
+
 describe('the player page', () => {
   itInChromium.each([
     ['grant', 'original'],
@@ -79,7 +85,7 @@ describe('the player page', () => {
         player.page,
         `!audio.seeking && audio.readyState > 2 && Number(seek.value) >= ${SECONDS * 0.66}`,
       );
-      const requests = service.requests.filter(isMedia).slice(before);
+      const requests = service.requests.filter(isMedia).slice(before).filter(isOfJump);
       const seekMs = performance.now() - startedAt;
       await player.untilPlayingFrom(SECONDS * 0.66 + 0.3);
       expect(await player.position()).toBeLessThan(SECONDS * 0.66 + 10);
