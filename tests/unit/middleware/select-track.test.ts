@@ -28,10 +28,10 @@ async function selectTrack({ hasLeft = false } = {}) {
     if (hasLeft) leave();
     return Promise.resolve({ track });
   };
-  const derive = jest.fn(() => Promise.resolve(undefined));
+  const derive = jest.fn(() => Promise.reject(new Error('the file is closed')));
   const selectTrackOf = createSelectTrack({
     tracks: { select } as unknown as TrackSource,
-    derive,
+    ...(hasLeft ? { derive } : {}),
     plan: () => ({ status: 200 }) as unknown as ResponsePlan,
     createBoundary: () => '',
     now: () => 0,
