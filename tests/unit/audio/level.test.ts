@@ -30,7 +30,10 @@ describe('levelFilter()', () => {
   it('knows the encoder at every bit rate that is offered', () => {
     for (const format of ['mp3', 'aac', 'opus'] as const) {
       for (const bitRate of TRANSCODE_BITRATES[format]) {
-        expect([bitRate, encoderLevel(format, bitRate, 2).overshootDb > 1]).toEqual([bitRate, true]);
+        expect([bitRate, encoderLevel(format, bitRate, 2).overshootDb > 1]).toEqual([
+          bitRate,
+          true,
+        ]);
       }
     }
   });
