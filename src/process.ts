@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
-import { setFlagsFromString } from 'node:v8';
 import { createRequestListener } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
 import { createContainer, type Peers } from './container';
@@ -85,7 +84,6 @@ export async function serve({
 
   try {
     const address = await listen(http.server, config);
-    compileAtFirstCall();
     const service = { address, isRedisUp: container.redis.isUp() };
     container.catalogue.start();
     reports.listening(service);
@@ -96,15 +94,6 @@ export async function serve({
     await flush(logs);
     process.exit(EXIT_FAILURE);
   }
-}
-
-/**
- * What serves requests is compiled when it is first called, to simple machine code, rather than after it
- * was interpreted some hundred times: a tenth less work for each of the first 50,000 requests. Not what
- * has only to be run once, to start.
- */
-function compileAtFirstCall(): void {
-  setFlagsFromString('--always-sparkplug');
 }
 
 function reportToLog({ nodeEnv, drainTimeoutMs }: Config, logger: Logger): Reports {
