@@ -212,7 +212,8 @@ describe('a client that leaves', () => {
 
       await abortAll(service, ABORTS);
 
-      expect(await settleDescriptors(service)).toBe(before);
+      // the catalogue's reader of tags may have been there before, and gone since
+      expect(await settleDescriptors(service)).toBeLessThanOrEqual(before);
       await send(service.port, '/over');
       await service.logged(({ path }) => path === '/over');
       expect(service.log.filter(({ level }) => level !== 'info')).toEqual([]);
