@@ -54,9 +54,13 @@ async function leveled(name: string, form: string): Promise<MeasuredLoudness> {
 
 describe.each(Object.keys(HOSTILE))('hostile %s with gain=track', (name) => {
   it.each(['mp3', 'aac', 'opus', 'flac'] as const)(
-    'as %s has no peaks above the limit at any bit rate',
+    'as %s has no peaks above the limit',
     async (format) => {
-      const rates = TRANSCODE_BITRATES[format].map((rate) => `${format}&bitrate=${rate}`);
+      const all = TRANSCODE_BITRATES[format];
+      // squares are the worst for most; of the others the ends of the table tell
+      const tried =
+        name === 'square' || name === 'noise' ? all : [...all.slice(0, 1), ...all.slice(-1)];
+      const rates = tried.map((rate) => `${format}&bitrate=${rate}`);
       // one channel of AAC has a row of its own
       if (format === 'aac') rates.push('aac&bitrate=64&channels=1', 'aac&bitrate=128&channels=1');
       const forms = rates.length === 0 ? [format] : rates;
