@@ -11,6 +11,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Calls } from '../support/count-calls';
+import { until } from '../support/until';
 import { startCountedService, type CountedService } from '../support/counted-service';
 import { send, type Answer, type RequestInit } from '../support/http-client';
 import { patternedBytes } from '../support/patterned-bytes';
@@ -413,6 +414,8 @@ const scenarios: readonly Scenario[] = [
   },
 ];
 
+const LISTED = 'first scan of the library is complete';
+
 describe.each([
   ['behind the fast lane', 'true'],
   ['by the app alone', 'false'],
@@ -434,6 +437,10 @@ describe.each([
       SEND_TIMEOUT_SECONDS: '3600',
     });
     await service.settle(AHEAD_MS);
+    await until(async () => {
+      await service.settle(BATCH_MS);
+      return service.log.some(({ message }) => message === LISTED);
+    }, 'the library is listed');
     // what only the first of a process pays for: scripts that Redis does not know, a parser's thread
     const first = new Player(service);
     await first.listen();

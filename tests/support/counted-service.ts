@@ -2,12 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { type Calls, type Question, type Reply } from './count-calls';
-import { startService } from './service-process';
+import { startService, type LogLine } from './service-process';
 import { createTempFolder } from './temp-folder';
 
 /** The built service with its calls counted, and with a clock that goes on only when told. */
 export interface CountedService {
   readonly port: number;
+  /** lines so far, parsed */
+  readonly log: readonly LogLine[];
   /**
    * Lets its clock go on, with all that falls due, and waits until it has nothing left to do.
    *
@@ -21,7 +23,7 @@ export interface CountedService {
 export async function startCountedService(
   env: Readonly<Record<string, string>>,
 ): Promise<CountedService> {
-  const { port, channel } = await startService(env, { preload: compilePreload() });
+  const { port, log, channel } = await startService(env, { preload: compilePreload() });
   let questions = 0;
 
   const ask = (advanceMs: number, isFinal: boolean): Promise<Calls> => {
@@ -42,6 +44,7 @@ export async function startCountedService(
 
   return {
     port,
+    log,
     async settle(advanceMs = 0) {
       await ask(advanceMs, false);
     },
