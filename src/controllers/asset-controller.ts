@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import { type RequestHandler } from 'express';
 import { AppError } from '../errors';
+import { tagContent } from '../streaming/entity-tag';
 import { readRequestFields } from '../streaming/request-fields';
 import { planWithoutRange } from '../streaming/response-plan';
 
@@ -35,12 +35,7 @@ export function createAssetController({ mediaType, load }: AssetOptions): Reques
 
   return async (req, res) => {
     const { content, entityTag } = await open();
-    const request = {
-      method: req.method === 'HEAD' ? 'HEAD' : 'GET',
-      fields: readRequestFields(req.rawHeaders),
-      now: Date.now(),
-      createBoundary: () => '',
-    } as const;
+    const request = { fields: readRequestFields(req.rawHeaders), now: Date.now() };
     const { status, fields } = planWithoutRange(request, entityTag);
     if (status === 412) {
       throw new AppError('precondition_failed', 'This is not in the state that was asked for');
@@ -57,5 +52,5 @@ export function createAssetController({ mediaType, load }: AssetOptions): Reques
 
 async function describe(load: AssetOptions['load']): Promise<Asset> {
   const content = await load();
-  return { content, entityTag: `"${hash('sha256', content, 'base64url').slice(0, 22)}"` };
+  return { content, entityTag: tagContent(content) };
 }

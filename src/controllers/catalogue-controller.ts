@@ -1,10 +1,10 @@
-import { hash } from 'node:crypto';
 import { type Request, type RequestHandler } from 'express';
 import { AppError } from '../errors';
 import { describeContent } from '../middleware/send-json';
 import { type Catalogue, type CatalogueQuery } from '../services/catalogue/catalogue';
 import { parseCursor } from '../services/catalogue/catalogue-cursor';
-import { readOnce, readWhole, refuseOthers } from '../services/query-values';
+import { parseQuery, readOnce, readWhole, refuseOthers } from '../services/query-values';
+import { tagContent } from '../streaming/entity-tag';
 import { readRequestFields } from '../streaming/request-fields';
 import { planWithoutRange, type ResponsePlan } from '../streaming/response-plan';
 
@@ -38,13 +38,8 @@ export function createSelectListing({ catalogue, now }: SelectListingDeps): Requ
       const data = await catalogue.list(readQuery(req));
       const content = Buffer.from(JSON.stringify({ status: 'success', data }));
       // of the content: replicas and workers with the same library agree on it
-      const entityTag = `"c-${hash('sha256', content, 'base64url').slice(0, 22)}"`;
-      const request = {
-        method: req.method === 'HEAD' ? 'HEAD' : 'GET',
-        fields: readRequestFields(req.rawHeaders),
-        now: now(),
-        createBoundary: () => '',
-      } as const;
+      const entityTag = tagContent(content, 'c-');
+      const request = { fields: readRequestFields(req.rawHeaders), now: now() };
       req.listing = { kind: 'planned', plan: planWithoutRange(request, entityTag), content };
     } catch (error) {
       req.listing = { kind: 'failed', error };
@@ -73,8 +68,7 @@ function plannedListing(listing: Listing | undefined): Listing & { readonly kind
 
 /** @throws AppError `bad_request` naming what is allowed */
 function readQuery({ originalUrl, principal }: Request): CatalogueQuery {
-  const start = originalUrl.indexOf('?');
-  const query = new URLSearchParams(start < 0 ? '' : originalUrl.slice(start));
+  const query = parseQuery(originalUrl);
   refuseOthers(query, ['search', 'cursor', 'limit']);
   const search = readOnce(query, 'search') ?? '';
   const { mostSearchCharacters, mostTracks, usualTracks } = CATALOGUE_QUERY;

@@ -5,7 +5,7 @@ import { sendJson } from '../middleware/send-json';
 import { type MetadataService } from '../services/metadata-service';
 import { type Playbacks } from '../services/playback';
 import { type PlaybackGrants } from '../services/playback-grants';
-import { readChoice } from '../services/query-values';
+import { parseQuery, readChoice } from '../services/query-values';
 
 export interface PlaybackControllerDeps {
   readonly grants: Pick<PlaybackGrants, 'sign'>;
@@ -97,9 +97,7 @@ export function createEndPlayback({
 }
 
 function readTakeover(url: string): boolean {
-  const start = url.indexOf('?');
-  const query = new URLSearchParams(start < 0 ? '' : url.slice(start));
-  return readChoice(query, 'takeover', ['true', 'false']) === 'true';
+  return readChoice(parseQuery(url), 'takeover', ['true', 'false']) === 'true';
 }
 
 function formatAddresses(trackId: string, grant: string): Readonly<Record<string, string>> {

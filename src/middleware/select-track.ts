@@ -7,6 +7,7 @@ import {
   type Derive,
   type StoredOriginal,
 } from '../services/derivation';
+import { parseQuery } from '../services/query-values';
 import { type SelectedTrack, type TrackSource } from '../services/track-source';
 import { readRequestFields } from '../streaming/request-fields';
 import { planUnbounded, type PlanRequest, type ResponsePlan } from '../streaming/response-plan';
@@ -115,9 +116,8 @@ function planDerived(request: PlanRequest, { representation }: Derivation): Resp
 }
 
 function readDerivationRequest({ originalUrl, params, headers }: Request): DerivationRequest {
-  const start = originalUrl.indexOf('?');
   return {
-    query: new URLSearchParams(start < 0 ? '' : originalUrl.slice(start)),
+    query: parseQuery(originalUrl),
     params: params as Readonly<Record<string, string>>,
     accept: headers.accept,
   };

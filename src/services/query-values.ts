@@ -1,5 +1,11 @@
 import { AppError } from '../errors';
 
+/** The query of a request target as it was sent; empty where there is none. */
+export function parseQuery(target: string): URLSearchParams {
+  const start = target.indexOf('?');
+  return new URLSearchParams(start < 0 ? '' : target.slice(start));
+}
+
 /**
  * A whole number of a query.
  *

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** etagc: any visible character except the quote, and obs-text (RFC 9110 §8.8.3) */
 const ENTITY_TAG = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")/;
 
@@ -11,6 +13,15 @@ export interface EntityTag {
 
 /** What an `If-Match` or `If-None-Match` field names: every representation, or those tags. */
 export type EntityTagCondition = '*' | readonly EntityTag[];
+
+/**
+ * A strong tag of content that is in memory: the same wherever the bytes are.
+ *
+ * @param prefix keeps the tags of one resource apart from those of another
+ */
+export function tagContent(content: Uint8Array, prefix = ''): string {
+  return `"${prefix}${hash('sha256', content, 'base64url').slice(0, 22)}"`;
+}
 
 /** One entity tag and nothing else, or undefined. */
 export function parseEntityTag(field: string): EntityTag | undefined {

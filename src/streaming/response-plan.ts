@@ -112,7 +112,10 @@ export function planPrepared(
  * Decides a GET or HEAD of something small that is sent whole and has no date: only entity tags
  * count. The content is the caller's to write.
  */
-export function planWithoutRange({ fields, now }: PlanRequest, entityTag: string): ResponsePlan {
+export function planWithoutRange(
+  { fields, now }: Pick<PlanRequest, 'fields' | 'now'>,
+  entityTag: string,
+): ResponsePlan {
   const outcome = evaluatePreconditions(fields, { entityTag: readOwnTag(entityTag) }, now);
   if (outcome === 'failed') return withoutContent(412, {});
   const cacheFields = { ETag: entityTag, 'Cache-Control': CACHE_CONTROL };
