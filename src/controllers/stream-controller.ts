@@ -1,4 +1,5 @@
 import { type ServerResponse } from 'node:http';
+import { type Socket } from 'node:net';
 import { type RequestHandler, type Response } from 'express';
 import { AppError } from '../errors';
 import { type RequestContext } from '../middleware/request-context';
@@ -13,7 +14,7 @@ import {
   type PlanRequest,
   type ResponsePlan,
 } from '../streaming/response-plan';
-import { sendRepresentation, type SendOutcome } from '../streaming/send-representation';
+import { sendRepresentation, type SendOptions, type SendOutcome } from '../streaming/send-representation';
 
 /** Plans the answer to a request for the stored original. */
 export function planStream(request: PlanRequest, selected: SelectedTrack): ResponsePlan {
@@ -68,26 +69,40 @@ export async function deliver(
   { plan, source, memory, commonFields }: DeliveryOptions,
   context: RequestContext,
 ): Promise<void> {
-  const { entry } = context;
-  const { socket } = res.req;
-  entry.bytesSent = 0;
-  entry.bytesDue = plan.contentLength;
-  const outcome = await sendRepresentation(res, plan, source, {
-    get signal() {
-      return context.signal;
-    },
-    memory,
-    ...(commonFields ? { commonFields } : {}),
-    onFirstByte: () => {
-      context.markFirstByte();
-    },
-    onSent: (bytes) => {
-      // Node 20 says of a write that it gave up with its socket that it went well
-      if (socket.destroyed) return;
-      entry.bytesSent = (entry.bytesSent ?? 0) + bytes;
-    },
-  });
-  reportOutcome(outcome, res, context);
+  context.entry.bytesSent = 0;
+  context.entry.bytesDue = plan.contentLength;
+  const options = new DeliveryProgress(context, res, memory, commonFields);
+  reportOutcome(await sendRepresentation(res, plan, source, options), res, context);
+}
+
+/** How sending goes on, told to the context; a class for the sake of its accessor (`TrackedRequest`). */
+class DeliveryProgress implements SendOptions {
+  private readonly socket: Socket;
+
+  constructor(
+    private readonly context: RequestContext,
+    { req }: ServerResponse,
+    readonly memory: ChunkMemory,
+    readonly commonFields: readonly string[] | undefined,
+  ) {
+    this.socket = req.socket;
+  }
+
+  /** made by the context when it is asked for */
+  get signal(): AbortSignal {
+    return this.context.signal;
+  }
+
+  onFirstByte(): void {
+    this.context.markFirstByte();
+  }
+
+  onSent(bytes: number): void {
+    // Node 20 says of a write that it gave up with its socket that it went well
+    if (this.socket.destroyed) return;
+    const { entry } = this.context;
+    entry.bytesSent = (entry.bytesSent ?? 0) + bytes;
+  }
 }
 
 /**

@@ -15,9 +15,11 @@ interface Connection {
   readonly idleListeners: (() => void)[];
 }
 
-// keyed by Node's own objects: both entries go with the connection
-const exchanges = new WeakMap<ServerResponse, Exchange>();
-const connections = new WeakMap<Duplex, Connection>();
+// kept with Node's own objects; a `WeakMap` would hold on to every exchange until a full collection
+const EXCHANGE = Symbol('exchange');
+const CONNECTION = Symbol('connection');
+type Answering = ServerResponse & { [EXCHANGE]?: Exchange };
+type Connected = Duplex & { [CONNECTION]?: Connection };
 
 /**
  * The exchange of a response; the first to ask begins it.
@@ -26,12 +28,8 @@ const connections = new WeakMap<Duplex, Connection>();
  * when that is lost Node forgets the others without a word. So an exchange is over when its
  * response or its connection is.
  */
-export function exchangeOf({ socket }: IncomingMessage, res: ServerResponse): Exchange {
-  const known = exchanges.get(res);
-  if (known) return known;
-  const exchange = begin(connectionOf(socket), res, socket.destroyed);
-  exchanges.set(res, exchange);
-  return exchange;
+export function exchangeOf({ socket }: IncomingMessage, res: Answering): Exchange {
+  return (res[EXCHANGE] ??= begin(connectionOf(socket), res, socket.destroyed));
 }
 
 /** Calls back when no answer is due on the connection any more, lost or given. */
@@ -41,11 +39,11 @@ export function onIdle(socket: Duplex, listener: () => void): void {
   else connection.idleListeners.push(listener);
 }
 
-function connectionOf(socket: Duplex): Connection {
-  const known = connections.get(socket);
+function connectionOf(socket: Connected): Connection {
+  const known = socket[CONNECTION];
   if (known) return known;
   const connection: Connection = { ends: new Set(), idleListeners: [] };
-  connections.set(socket, connection);
+  socket[CONNECTION] = connection;
   socket.once('close', () => {
     for (const end of [...connection.ends]) end();
   });

@@ -13,19 +13,20 @@ export async function sendGrowing(
   res: ServerResponse,
   { status, fields }: Pick<ResponsePlan, 'status' | 'fields'>,
   bytes: Readable,
-  { signal, onFirstByte, onSent }: SendOptions,
+  options: SendOptions,
 ): Promise<SendOutcome> {
+  const { signal } = options;
   const begin = (): void => {
     if (res.headersSent) return;
     res.writeHead(status, fields);
-    onFirstByte?.();
+    options.onFirstByte?.();
   };
   try {
     await pipeline(bytes, async (chunks: AsyncIterable<Buffer>) => {
       for await (const chunk of chunks) {
         begin();
         await write(res, chunk, signal);
-        onSent?.(chunk.length);
+        options.onSent?.(chunk.length);
       }
     });
   } catch (error) {

@@ -15,15 +15,15 @@ export type SendOutcome =
 
 export interface SendOptions {
   /** names and values in turn, sent beside the plan's where nothing has been set on the response */
-  readonly commonFields?: readonly string[];
+  readonly commonFields?: readonly string[] | undefined;
   /** aborted when the client leaves */
   readonly signal: AbortSignal;
   /** what slices are read into; without it each chunk has memory of its own */
   readonly memory?: ChunkMemory;
   /** called once, when the header section goes out */
-  readonly onFirstByte?: () => void;
+  onFirstByte?(): void;
   /** called with the bytes of content that the socket has taken over, as they go */
-  readonly onSent?: (bytes: number) => void;
+  onSent?(bytes: number): void;
 }
 
 /** What is read in one piece; so much memory a client can hold that does not take it. */
@@ -72,11 +72,11 @@ async function sendSegments(
   { source, loan }: Pick<Sending, 'source' | 'loan'>,
   options: SendOptions,
 ): Promise<SendOutcome> {
-  const { signal, onFirstByte, onSent } = options;
+  const { signal } = options;
   const begin = (): void => {
     if (res.headersSent) return;
     writeHead(res, plan, options);
-    onFirstByte?.();
+    options.onFirstByte?.();
   };
   let isSocketLost = false;
   const forward = (chunk: Uint8Array, done: (error?: Error | null) => void): void => {
@@ -84,7 +84,7 @@ async function sendSegments(
     res.write(chunk, (error) => {
       loan?.taken(chunk);
       if (error) isSocketLost = true;
-      else onSent?.(chunk.length);
+      else options.onSent?.(chunk.length);
       done(error);
     });
     loan?.handedOver();
@@ -135,16 +135,15 @@ function sendAtOnce(
   options: SendOptions,
 ): SendOutcome {
   const { pieces } = bytes;
-  const { onFirstByte, onSent } = options;
   writeHead(res, plan, options);
-  onFirstByte?.();
+  options.onFirstByte?.();
   res.cork();
   for (const piece of pieces) {
     const isLast = piece === pieces.at(-1);
     res.write(piece, (error) => {
       // a failed write leaves the memory to the garbage collector; `finish` comes all the same
       if (error) return;
-      onSent?.(piece.length);
+      options.onSent?.(piece.length);
       if (isLast) bytes.release();
     });
   }
