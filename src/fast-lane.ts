@@ -10,7 +10,6 @@ import { type FastQuota } from './middleware/rate-limit';
 import { readPlainRequest, type PlainRequest } from './middleware/plain-request';
 import { beginRequest } from './middleware/request-context';
 import { handOver } from './middleware/select-track';
-import { subjectKey } from './services/redis-keys';
 import { type Principal } from './services/token-verifier';
 import { describeError } from './observability/logger';
 import { type SelectedTrack } from './services/track-source';
@@ -20,6 +19,7 @@ import { readRequestFields } from './streaming/request-fields';
 import { type ResponsePlan } from './streaming/response-plan';
 
 const ROUTE = '/api/stream/:trackId';
+const METADATA_ROUTE = `${ROUTE}/metadata`;
 
 interface Plain extends PlainRequest {
   readonly req: IncomingMessage;
@@ -53,7 +53,8 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     const principal = request && tokens.recall(request.token);
     // a track that the token does not allow is an error, and the app's to answer
     if (!principal || principal.mayOpen?.(request.trackId) === false) return undefined;
-    return { ...request, req, res, principal };
+    const { trackId, isMetadata, token } = request;
+    return { trackId, isMetadata, token, req, res, principal };
   };
 
   const isAdmitted = ({ principal, trackId, isMetadata }: Plain): boolean =>
@@ -83,12 +84,12 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     const decision = decide(plain, selected);
     if (!decision) return false;
     const { plan, source, quota } = decision;
-    const quotaFields = quota ? quota.tryCount(subjectKey(subject)) : [];
+    const quotaFields = quota ? quota.tryCount(subject) : [];
     if (!quotaFields) return false;
 
-    const route = isMetadata ? `${ROUTE}/metadata` : ROUTE;
-    const known = { route, track: trackId, subject };
-    const context = beginRequest(container, req, res, { level: 'info', ...known });
+    const route = isMetadata ? METADATA_ROUTE : ROUTE;
+    const beginning = { level: 'info', route, track: trackId, subject } as const;
+    const context = beginRequest(container, req, res, beginning);
     exchangeOf(req, res).onOver(() => void selected.track.close());
     container.watchSending(res, context);
     const commonFields = [
@@ -112,21 +113,22 @@ export function createFastLane(container: Container, app: RequestListener): Requ
 
   const answerOrHandOn = (
     plain: Plain,
-    selecting: Promise<SelectedTrack>,
-    selected?: SelectedTrack,
+    selected: SelectedTrack | undefined,
+    selecting?: Promise<SelectedTrack>,
   ): void => {
     try {
       if (selected && answer(plain, selected)) return;
     } catch (error) {
       container.logger.error('fast lane', { error: describeError(error) });
     }
-    handOver(plain.req, plain.res, plain.trackId, selecting);
+    const left = selecting ?? (selected && Promise.resolve(selected));
+    if (left) handOver(plain.req, plain.res, plain.trackId, left);
     handOn(plain);
   };
 
   const select = async (plain: Plain): Promise<void> => {
     const selecting = tracks.select(plain.trackId);
-    answerOrHandOn(plain, selecting, await selecting.catch(() => undefined));
+    answerOrHandOn(plain, await selecting.catch(() => undefined), selecting);
   };
 
   return (req, res) => {
@@ -137,7 +139,7 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     }
     const isOurs = isAdmitted(plain);
     const known = isOurs ? tracks.selectNow(plain.trackId) : undefined;
-    if (known) answerOrHandOn(plain, Promise.resolve(known), known);
+    if (known) answerOrHandOn(plain, known);
     else if (isOurs && !plain.isMetadata) void select(plain);
     else handOn(plain);
   };

@@ -14,7 +14,12 @@ import {
   type PlanRequest,
   type ResponsePlan,
 } from '../streaming/response-plan';
-import { sendRepresentation, type SendOptions, type SendOutcome } from '../streaming/send-representation';
+import {
+  sendNow,
+  sendRepresentation,
+  type SendOptions,
+  type SendOutcome,
+} from '../streaming/send-representation';
 
 /** Plans the answer to a request for the stored original. */
 export function planStream(request: PlanRequest, selected: SelectedTrack): ResponsePlan {
@@ -72,7 +77,9 @@ export async function deliver(
   context.entry.bytesSent = 0;
   context.entry.bytesDue = plan.contentLength;
   const options = new DeliveryProgress(context, res, memory, commonFields);
-  reportOutcome(await sendRepresentation(res, plan, source, options), res, context);
+  const outcome =
+    sendNow(res, plan, source, options) ?? (await sendRepresentation(res, plan, source, options));
+  reportOutcome(outcome, res, context);
 }
 
 /** How sending goes on, told to the context; a class for the sake of its accessor (`TrackedRequest`). */

@@ -11,15 +11,15 @@ export interface Exchange {
 
 /** The exchanges under way on a connection, and who waits for the last of them. */
 interface Connection {
-  readonly ends: Set<() => void>;
+  readonly running: Set<Running>;
   readonly idleListeners: (() => void)[];
 }
 
 // kept with Node's own objects; a `WeakMap` would hold on to every exchange until a full collection
 const EXCHANGE = Symbol('exchange');
 const CONNECTION = Symbol('connection');
-type Answering = ServerResponse & { [EXCHANGE]?: Exchange };
-type Connected = Duplex & { [CONNECTION]?: Connection };
+type Answering = ServerResponse & { [EXCHANGE]?: Exchange | undefined };
+type Connected = Duplex & { [CONNECTION]?: Connection | undefined };
 
 /**
  * The exchange of a response; the first to ask begins it.
@@ -35,44 +35,52 @@ export function exchangeOf({ socket }: IncomingMessage, res: Answering): Exchang
 /** Calls back when no answer is due on the connection any more, lost or given. */
 export function onIdle(socket: Duplex, listener: () => void): void {
   const connection = connectionOf(socket);
-  if (connection.ends.size === 0) listener();
+  if (connection.running.size === 0) listener();
   else connection.idleListeners.push(listener);
 }
 
 function connectionOf(socket: Connected): Connection {
   const known = socket[CONNECTION];
   if (known) return known;
-  const connection: Connection = { ends: new Set(), idleListeners: [] };
+  const connection: Connection = { running: new Set(), idleListeners: [] };
   socket[CONNECTION] = connection;
   socket.once('close', () => {
-    for (const end of [...connection.ends]) end();
+    for (const exchange of [...connection.running]) exchange.end();
   });
   return connection;
 }
 
-function begin(
-  { ends, idleListeners }: Connection,
-  res: ServerResponse,
-  isLost: boolean,
-): Exchange {
-  const startedAt = performance.now();
-  const listeners: (() => void)[] = [];
-  let isOver = false;
-  const end = (): void => {
-    if (isOver) return;
-    isOver = true;
-    ends.delete(end);
-    for (const listener of listeners) listener();
-    if (ends.size === 0) for (const listener of idleListeners.splice(0)) listener();
-  };
-  ends.add(end);
-  res.once('close', end);
-  if (isLost) end();
-  return {
-    startedAt,
-    onOver(listener) {
-      if (isOver) listener();
-      else listeners.push(listener);
-    },
-  };
+/** A class, and no closures: there is one for each request. */
+class Running implements Exchange {
+  readonly startedAt = performance.now();
+  private isOver = false;
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(private readonly connection: Connection) {
+    connection.running.add(this);
+  }
+
+  onOver(listener: () => void): void {
+    if (this.isOver) listener();
+    else this.listeners.push(listener);
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    const { running, idleListeners } = this.connection;
+    running.delete(this);
+    for (const listener of this.listeners) listener();
+    if (running.size > 0) return;
+    for (const listener of idleListeners.splice(0)) listener();
+  }
+}
+
+function begin(connection: Connection, res: ServerResponse, isLost: boolean): Exchange {
+  const exchange = new Running(connection);
+  res.on('close', () => {
+    exchange.end();
+  });
+  if (isLost) exchange.end();
+  return exchange;
 }

@@ -11,18 +11,25 @@ export interface PlainRequest {
   readonly token: string;
 }
 
-/** Addresses without query; a nested id comes percent-encoded. */
-const PLAIN_TARGET = /^\/api\/stream\/([^/?#]+)(\/metadata)?$/;
+const PREFIX = '/api/stream/';
+const METADATA = '/metadata';
+/** Of addresses without query, behind the prefix; a nested id comes percent-encoded. */
+const PLAIN_NAME = /^[^/?#]+$/;
+const SCHEME = 'Bearer ';
 
 /** @returns undefined for all that wants to be looked at more closely */
 export function readPlainRequest(req: IncomingMessage): PlainRequest | undefined {
   if (req.method !== 'GET') return undefined;
-  const [, name, metadata] = PLAIN_TARGET.exec(req.url ?? '') ?? [];
-  const trackId = name?.includes('%') ? decodeName(name) : name;
+  const { url = '' } = req;
+  if (!url.startsWith(PREFIX)) return undefined;
+  const isMetadata = url.endsWith(METADATA);
+  const name = url.slice(PREFIX.length, isMetadata ? -METADATA.length : undefined);
+  if (!PLAIN_NAME.test(name)) return undefined;
+  const trackId = name.includes('%') ? decodeName(name) : name;
   const token = readToken(req);
   if (trackId === undefined || token === undefined) return undefined;
   if (findFault(req) || announcesContent(req.headers)) return undefined;
-  return { trackId, isMetadata: metadata !== undefined, token };
+  return { trackId, isMetadata, token };
 }
 
 function decodeName(name: string): string | undefined {
@@ -34,6 +41,8 @@ function decodeName(name: string): string | undefined {
 }
 
 function readToken({ headers, rawHeaders }: IncomingMessage): string | undefined {
-  const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
-  return countFieldLines(rawHeaders, 'authorization') === 1 ? token : undefined;
+  const { authorization = '' } = headers;
+  if (!authorization.startsWith(SCHEME)) return undefined;
+  if (countFieldLines(rawHeaders, 'authorization') !== 1) return undefined;
+  return authorization.slice(SCHEME.length);
 }

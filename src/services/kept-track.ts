@@ -9,7 +9,7 @@ import { describeOriginal, type SelectedTrack } from './track-source';
 export interface Kept {
   readonly selected: SelectedTrack & { readonly original: PreparedRepresentation };
   readonly isCurrent: () => Promise<boolean>;
-  /** only bytes of the state that was selected: a file can be overwritten under its handle */
+  /** counts, and reads only bytes of the state that was selected: a file can be overwritten under its handle */
   readAtOnce?: ReadRange;
   blocks?: TrackBlocks;
   users: number;
@@ -50,8 +50,12 @@ export function createEntry(
     entry.seenAt = -Infinity;
     throw new Error('the file was changed in its place');
   };
-  entry.readAtOnce = readAndCheck;
-  entry.blocks = hotBlocks.of(readAndCheck, sizeBytes);
+  const blocks = hotBlocks.of(readAndCheck, sizeBytes);
+  entry.blocks = blocks;
+  entry.readAtOnce = (range) => {
+    blocks.note(range);
+    return readAndCheck(range);
+  };
   return entry;
 }
 
@@ -87,12 +91,7 @@ export class LentTrack implements OpenedTrack {
     this.mtimeNs = track.mtimeNs;
     if (track.descriptor !== undefined) this.descriptor = track.descriptor;
     if (track.openBeside) this.openBeside = track.openBeside;
-    const { readAtOnce } = entry;
-    if (!readAtOnce) return;
-    this.readAtOnce = (range) => {
-      entry.blocks?.note(range);
-      return readAtOnce(range);
-    };
+    if (entry.readAtOnce) this.readAtOnce = entry.readAtOnce;
   }
 
   read(...[range, signal, into]: Parameters<OpenedTrack['read']>): ReturnType<OpenedTrack['read']> {

@@ -51,7 +51,8 @@ export function createKeptTracks({
   const lend = (entry: Kept): SelectedTrack => {
     entry.users += 1;
     entry.wasUsed = true;
-    return { ...entry.selected, track: new LentTrack(entry, longAnswers) };
+    const { id, format, entityTag, original } = entry.selected;
+    return { id, format, entityTag, original, track: new LentTrack(entry, longAnswers) };
   };
 
   const isFresh = (entry: Kept): boolean => now() - entry.seenAt < MAX_UNSEEN_MS;

@@ -14,7 +14,12 @@ export interface RequestFields {
  * @param name in lower case
  */
 export function countFieldLines(rawHeaders: readonly string[], name: string): number {
-  return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === name).length;
+  let lines = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const text = rawHeaders[i];
+    if (text?.length === name.length && text.toLowerCase() === name) lines += 1;
+  }
+  return lines;
 }
 
 const NAMES = new Map<string, keyof RequestFields>([
@@ -25,6 +30,8 @@ const NAMES = new Map<string, keyof RequestFields>([
   ['if-range', 'ifRange'],
   ['range', 'range'],
 ]);
+/** Most names are none of these by their length: only the others are put into lower case. */
+const LENGTHS = new Set([...NAMES.keys()].map((name) => name.length));
 
 /**
  * Combines the lines of each field into one value (RFC 9110 §5.3).
@@ -37,7 +44,8 @@ const NAMES = new Map<string, keyof RequestFields>([
 export function readRequestFields(rawHeaders: readonly string[]): RequestFields {
   const fields: { -readonly [name in keyof RequestFields]: string } = {};
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = NAMES.get(rawHeaders[i]?.toLowerCase() ?? '');
+    const text = rawHeaders[i] ?? '';
+    const name = LENGTHS.has(text.length) ? NAMES.get(text.toLowerCase()) : undefined;
     if (!name) continue;
     const value = rawHeaders[i + 1] ?? '';
     const earlier = fields[name];

@@ -44,14 +44,12 @@ export async function sendRepresentation(
   source: ByteSource,
   options: SendOptions,
 ): Promise<SendOutcome> {
-  const [only] = plan.segments;
-  if (plan.segments.length === 1 && only?.kind === 'slice') {
-    const known = source.readNow?.(only.range);
-    if (known) return sendAtOnce(res, plan, known, options);
-    const { readAtOnce } = source;
-    if (readAtOnce && plan.contentLength <= ONE_READ_BYTES) {
-      return readAndSend(res, plan, () => readAtOnce(only.range), options);
-    }
+  const sent = sendNow(res, plan, source, options);
+  if (sent) return sent;
+  const only = onlySliceOf(plan);
+  const { readAtOnce } = source;
+  if (only && readAtOnce && plan.contentLength <= ONE_READ_BYTES) {
+    return readAndSend(res, plan, () => readAtOnce(only), options);
   }
   const { signal, memory } = options;
   const loan = memory?.lend({ connection: res.req.socket, lengthBytes: plan.contentLength });
@@ -64,6 +62,27 @@ export async function sendRepresentation(
   } finally {
     endLoan();
   }
+}
+
+/**
+ * The same for what is in memory as a whole, without waiting.
+ *
+ * @returns undefined, and does nothing, where it is not
+ */
+export function sendNow(
+  res: ServerResponse,
+  plan: ResponsePlan,
+  source: ByteSource,
+  options: SendOptions,
+): SendOutcome | undefined {
+  const only = onlySliceOf(plan);
+  const known = only && source.readNow?.(only);
+  return known && sendAtOnce(res, plan, known, options);
+}
+
+function onlySliceOf({ segments }: ResponsePlan): ByteRange | undefined {
+  const [only] = segments;
+  return segments.length === 1 && only?.kind === 'slice' ? only.range : undefined;
 }
 
 async function sendSegments(

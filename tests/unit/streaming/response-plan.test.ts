@@ -4,6 +4,7 @@ import { type RequestFields } from '../../../src/streaming/request-fields';
 import {
   planResponse,
   planWithoutRange,
+  type PlanRequest,
   type ResponsePlan,
 } from '../../../src/streaming/response-plan';
 import { patternedBytes } from '../../support/patterned-bytes';
@@ -397,8 +398,10 @@ describe('planResponse()', () => {
 });
 
 describe('planWithoutRange()', () => {
-  const planSmall = (fields: RequestFields, method: 'GET' | 'HEAD' = 'GET'): ResponsePlan =>
-    planWithoutRange({ method, fields, now: NOW, createBoundary: () => BOUNDARY }, '"v1"');
+  const planSmall = (fields: RequestFields, method: 'GET' | 'HEAD' = 'GET'): ResponsePlan => {
+    const request: PlanRequest = { method, fields, now: NOW, createBoundary: () => BOUNDARY };
+    return planWithoutRange(request, '"v1"');
+  };
   const cacheFields = { ETag: '"v1"', 'Cache-Control': 'private, no-cache' };
 
   it.each<[string, RequestFields, number]>([
