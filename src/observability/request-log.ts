@@ -23,7 +23,9 @@ export interface RequestRecord {
   readonly playback?: string;
 }
 
-export type RequestLevel = 'error' | 'warn' | 'info' | 'debug';
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+
+export type RequestLevel = (typeof LEVELS)[number];
 
 /** Writes the line of a request that is over. */
 export type RequestLog = (level: RequestLevel, record: RequestRecord) => void;
@@ -32,7 +34,7 @@ export type RequestLog = (level: RequestLevel, record: RequestRecord) => void;
  * The lines of requests. Past winston, whose general way costs ten times as much: there is one for
  * each request.
  *
- * @param logger decides which levels are written
+ * @param logger decides which levels are written, once and for all
  */
 export function createRequestLog(
   logger: Pick<Logger, 'isLevelEnabled'>,
@@ -40,8 +42,10 @@ export function createRequestLog(
   sink: LineSink,
 ): RequestLog {
   const toLine = format === 'json' ? createJsonFormat(worker) : createTextFormat(worker);
+  // asked once: winston goes through all of its outputs each time
+  const written = new Set(LEVELS.filter((level) => logger.isLevelEnabled(level)));
   return (level, record) => {
-    if (!logger.isLevelEnabled(level)) return;
+    if (!written.has(level)) return;
     const line = toLine(new Date().toISOString(), level, record);
     sink.append(`${redactCredentials(line)}\n`);
   };
