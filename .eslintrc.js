@@ -126,6 +126,20 @@ module.exports = defineConfig([
   },
   ...roomRules,
   {
+    // where objects are made for each request
+    files: ['src/{middleware,controllers,streaming}/**/*.ts', 'src/fast-lane.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ObjectExpression > Property[kind=/^[gs]et$/]',
+          message:
+            'V8 keeps the hidden class of each such literal, and all that the accessor sees, until a full collection: use a class.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.js'],
     languageOptions: { sourceType: 'commonjs', globals: { ...globals.node } },
   },
