@@ -59,7 +59,7 @@ async function encodeOnce(
   const command = segmentCommand({
     sourceRateHz: source.sampleRateHz,
     sampleRateHz: plan.sampleRateHz,
-    seek: isSeekExact(selected.format) ? { kind: 'time' } : { kind: 'decode' },
+    seek: isSeekExact(selected.format) ? 'time' : 'decode',
     channels,
     bitRateBps,
     segment,

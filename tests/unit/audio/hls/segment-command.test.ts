@@ -1,5 +1,4 @@
 import {
-  firstSourceSample,
   isSeekExact,
   segmentCommand,
   type SegmentJob,
@@ -12,7 +11,7 @@ function jobOf(number: number, changed: Partial<SegmentJob> = {}): SegmentJob {
   const segment = segmentOf(planSegments(sampleRateHz, sampleRateHz * 3600), number)!;
   return {
     sourceRateHz: 44_100,
-    seek: { kind: 'time' },
+    seek: 'time',
     sampleRateHz,
     channels: 2,
     bitRateBps: 128_000,
@@ -72,25 +71,9 @@ describe('segmentCommand()', () => {
   });
 
   it('decodes from the start and cuts by count where a seek is not exact', () => {
-    const command = segmentCommand(jobOf(10, { seek: { kind: 'decode' } }));
+    const command = segmentCommand(jobOf(10, { seek: 'decode' }));
     expect(command.inputOptions).toEqual([]);
     expect(command.audioFilter).toMatch(/^atrim=start_sample=2610176,/);
-  });
-
-  it('skips to a frame that is known', () => {
-    const firstSample = 2_610_176 - 44_100;
-    expect(firstSourceSample(jobOf(10))).toBe(firstSample);
-    const command = segmentCommand(
-      jobOf(10, { seek: { kind: 'bytes', skipBytes: 123_456, firstSample } }),
-    );
-    expect(command.inputOptions).toEqual(['-skip_initial_bytes', '123456']);
-    expect(command.audioFilter).toMatch(/^atrim=start_sample=44100,/);
-  });
-
-  it('refuses a frame that leaves the decoder no time', () => {
-    const firstSample = firstSourceSample(jobOf(10)) + 1;
-    const job = jobOf(10, { seek: { kind: 'bytes', skipBytes: 123_456, firstSample } });
-    expect(() => segmentCommand(job)).toThrow(RangeError);
   });
 });
 
