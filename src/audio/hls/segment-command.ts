@@ -18,10 +18,11 @@ const RESAMPLER_LEAD_SAMPLES = 1024;
 const PRE_ROLL_SECONDS = 1;
 
 /**
- * How to get at a place in the source: `time` by ffmpeg's own seek, exact where {@link isSeekExact}
- * says so; `decode` from the start, always exact, at a cost that grows with the place.
+ * How to get at a place in the source: `time` by ffmpeg's own seek; `late` by the same where its time
+ * stamps are {@link LATE_SECONDS} late behind a jump; `decode` from the start, which is always exact, at
+ * a cost that grows with the place.
  */
-export type SourceSeek = 'time' | 'decode';
+export type SourceSeek = 'time' | 'late' | 'decode';
 
 /** What is encoded, and how it is to come out. */
 export interface SegmentJob {
@@ -48,13 +49,32 @@ export interface SegmentCommand {
 const EXACT_SEEK = ['mp3', 'flac', 'mp4', 'aac', 'ogg', 'wav', 'aiff'];
 
 /**
- * Whether ffmpeg's seek in such a container is exact to the sample. In WebM and WMA it is not:
- * their time stamps are milliseconds, and the decoders begin somewhere in a packet.
+ * Up to here a WebM is decoded from its start, which takes half a second. A jump further in must not:
+ * segments would take longer than they play, and from three hours on ffmpeg would be ended for its
+ * silence.
+ */
+const MOST_DECODED_SECONDS = 600;
+/**
+ * By which ffmpeg (4.1 and 5.1) is late behind each jump in a WebM of Opus in packets of 20 ms, whatever
+ * the place: so segments join. Other frames are a few milliseconds off, at the one place where counting
+ * ends.
+ */
+const LATE_SECONDS = 0.008;
+
+/**
+ * The seek that is exact to the sample, as far as there is one. In WebM and WMA ffmpeg's is not: their
+ * time stamps are milliseconds, and the decoders begin somewhere in a packet.
  *
  * @param format a container by the name that the metadata answers with
  */
-export function isSeekExact(format: string): boolean {
-  return EXACT_SEEK.includes(format);
+export function chooseSeek(
+  format: string,
+  segment: Pick<Segment, 'startSample'>,
+  sampleRateHz: number,
+): SourceSeek {
+  if (EXACT_SEEK.includes(format)) return 'time';
+  const isFar = segment.startSample > MOST_DECODED_SECONDS * sampleRateHz;
+  return format === 'webm' && isFar ? 'late' : 'decode';
 }
 
 /**
@@ -119,9 +139,10 @@ function seekOptions(
   // whole seconds: ffmpeg moves all time stamps by the value, and only whole seconds are a whole
   // number of samples at every rate
   const seconds = Math.max(0, Math.floor(sourceSample / sourceRateHz) - PRE_ROLL_SECONDS);
+  const lateSamples = seek === 'late' ? Math.round(LATE_SECONDS * sourceRateHz) : 0;
   return {
     inputOptions: seconds === 0 ? [] : ['-noaccurate_seek', '-ss', String(seconds)],
-    trim: `atrim=start_pts=${sourceSample - seconds * sourceRateHz}`,
+    trim: `atrim=start_pts=${sourceSample - seconds * sourceRateHz + lateSamples}`,
   };
 }
 

@@ -1,5 +1,5 @@
 import {
-  isSeekExact,
+  chooseSeek,
   segmentCommand,
   type SegmentJob,
 } from '../../../../src/audio/hls/segment-command';
@@ -75,15 +75,27 @@ describe('segmentCommand()', () => {
     expect(command.inputOptions).toEqual([]);
     expect(command.audioFilter).toMatch(/^atrim=start_sample=2610176,/);
   });
+
+  it('jumps and cuts 8 ms later where ffmpeg is late by that', () => {
+    const command = segmentCommand(jobOf(10, { seek: 'late' }));
+    expect(command.inputOptions).toEqual(['-noaccurate_seek', '-ss', '58']);
+    expect(command.audioFilter).toMatch(
+      new RegExp(`^atrim=start_pts=${2_610_176 - 58 * 44_100 + 353},`),
+    );
+  });
 });
 
-describe('isSeekExact()', () => {
+describe('chooseSeek()', () => {
   it.each([
-    ['mp3', true],
-    ['mp4', true],
-    ['webm', false],
-    ['wma', false],
-  ])('of %s is %s', (format, expected) => {
-    expect(isSeekExact(format)).toBe(expected);
+    ['mp3', 0, 'time'],
+    ['mp4', 36_000, 'time'],
+    ['webm', 0, 'decode'],
+    ['webm', 600, 'decode'],
+    // from three hours on decoding takes longer than ffmpeg may be silent
+    ['webm', 601, 'late'],
+    ['webm', 36_000, 'late'],
+    ['wma', 36_000, 'decode'],
+  ])('in %s at %i s is by %s', (format, seconds, expected) => {
+    expect(chooseSeek(format, { startSample: seconds * 48_000 }, 48_000)).toBe(expected);
   });
 });
