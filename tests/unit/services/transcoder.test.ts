@@ -129,6 +129,13 @@ describe('createTranscoder()', () => {
     expect((content as Recipe).lengthBytes).toBeUndefined();
   });
 
+  it('takes a track for its samples, however its duration is rounded', async () => {
+    const { derive } = createWith({ sound: { duration: 0, sampleCount: 1 } });
+    const { content } = (await derive('format=wav')) as Derivation;
+    expect((content as Recipe).lengthBytes).toBe(44 + 4);
+    await expect(derive('format=wav&start=0.001')).rejects.toMatchObject({ code: 'bad_request' });
+  });
+
   it.each([
     [{ sound: { lossless: false } }, 'format=flac', 'bad_request'],
     [{ sound: { lossless: null } }, 'format=wav', 'bad_request'],
