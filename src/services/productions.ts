@@ -76,11 +76,16 @@ export function createProductions(deps: ProductionsDeps): Productions {
   const all = new Set<Production>();
   let isClosed = false;
 
-  const find = async (key: string): Promise<Product | undefined> => {
+  const joinRunning = (key: string): Product | undefined => {
     const current = running.get(key);
-    if (current) return current.join();
+    return current?.isJoinable() ? current.join() : undefined;
+  };
+
+  const find = async (key: string): Promise<Product | undefined> => {
+    const joined = joinRunning(key);
+    if (joined) return joined;
     const file = await deps.files.find(key).catch(() => undefined);
-    return file ? openKept(file, deps.onNotKept) : running.get(key)?.join();
+    return file ? openKept(file, deps.onNotKept) : joinRunning(key);
   };
 
   const start = (recipe: Recipe, subject: string): Product => {
@@ -107,7 +112,7 @@ export function createProductions(deps: ProductionsDeps): Productions {
         throw ended();
       }
       // nothing is awaited between this look and the start, so no two start
-      return found ?? running.get(recipe.key)?.join() ?? start(recipe, subject);
+      return found ?? joinRunning(recipe.key) ?? start(recipe, subject);
     },
     keep: (key, content) => keep(deps.files, key, content).catch(deps.onNotKept),
     async close() {
@@ -143,6 +148,8 @@ function openKept(file: DerivedFile, onTrouble: (error: unknown) => void): Produ
 type Order = Recipe & { readonly subject: string };
 
 interface Production {
+  /** Whether all of it can be had: on a broken disk what comes late finds the beginning gone. */
+  isJoinable(): boolean;
   join(): Product;
   /** Ends it; settles when nothing of it is left but what is kept. */
   close(): Promise<void>;
@@ -203,6 +210,7 @@ function startProduction(
       stop();
       return close();
     },
+    isJoinable: () => output.hasBeginning,
     join() {
       users += 1;
       return {
