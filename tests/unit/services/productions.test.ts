@@ -1,12 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { createJobSlots } from '../../../src/services/job-slots';
-import {
-  createProductions,
-  type Product,
-  type Productions,
-  type Recipe,
-} from '../../../src/services/productions';
+import { type Product, type Recipe } from '../../../src/services/production';
+import { createProductions, type Productions } from '../../../src/services/productions';
 import { openDerivedFiles, type DerivedFiles } from '../../../src/storage/derived-files';
 import { createChunkMemory } from '../../../src/streaming/chunk-memory';
 import { patternedBytes } from '../../support/patterned-bytes';

@@ -4,7 +4,7 @@ import { AppError } from '../../../src/errors';
 import { type Derivation } from '../../../src/services/derivation';
 import { type LoudnessMeter } from '../../../src/services/loudness-meter';
 import { type MetadataService, type TrackMetadata } from '../../../src/services/metadata-service';
-import { type Recipe } from '../../../src/services/productions';
+import { type Recipe } from '../../../src/services/production';
 import { type SelectedTrack } from '../../../src/services/track-source';
 import { createTranscoder } from '../../../src/services/transcoder';
 
