@@ -82,7 +82,8 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     onNotKept: complain,
   });
   const compose = (found: Ffmpeg | undefined): Composed => {
-    if (!found) {
+    if (found) logger.info('ffmpeg found', { ffmpegVersion: found.version });
+    else {
       logger.warn('ffmpeg is not installed: tracks are streamed as they are', {
         ffmpegPath: config.ffmpegPath ?? null,
       });

@@ -1,5 +1,6 @@
 import { formatArguments, type FfmpegCommand } from './ffmpeg/command';
-import { FfmpegFailed, runFfmpeg } from './ffmpeg/process';
+import { FfmpegFailed } from './ffmpeg/failure';
+import { runFfmpeg } from './ffmpeg/process';
 import { findFfmpeg, type FfmpegProgram } from './ffmpeg/program';
 
 export { FfmpegFailed };

@@ -43,8 +43,15 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
 /** Soon enough for a listener, rare enough for a library that is being mounted. */
 const RETRY_AFTER_SECONDS = 5;
 
-/** Answers of a service that does what it should: no stack helps whoever reads them. */
-const BUSY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'not_ready_yet']);
+/**
+ * Answers of a service that does what it should: no stack helps whoever reads them. Why keys are away
+ * is said where they are fetched.
+ */
+const EXPECTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'keys_unavailable',
+  'not_ready_yet',
+  'overloaded',
+]);
 
 /** The last stop of a request that no route took. */
 export function createNotFound(): RequestHandler {
@@ -68,7 +75,7 @@ export function answerError(error: unknown, context: RequestContext, res: Server
   if (context.signal.aborted && error === context.signal.reason) return;
   const failure = toAppError(error);
   const status = STATUS_BY_CODE[failure.code];
-  if (BUSY.has(failure.code)) context.logger.warn(failure.message, { code: failure.code });
+  if (EXPECTED.has(failure.code)) context.logger.warn(failure.message, { code: failure.code });
   else if (status >= 500) context.logger.error(failure.message, { error: describeError(failure) });
   if (res.headersSent) {
     context.cut('error');

@@ -4,7 +4,7 @@ import { IMMUTABLE } from '../streaming/response-plan';
 import { type ArtworkOptions, parseArtworkOptions } from './artwork-options';
 import { type Derive } from './derivation';
 import { nameOutput } from './output-name';
-import { type Recipe } from './productions';
+import { type Recipe } from './production';
 import { type TrackPicture, type TrackPictures } from './track-pictures';
 
 export interface ArtworkDeps {

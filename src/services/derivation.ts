@@ -1,7 +1,8 @@
 import { type UnboundedRepresentation } from '../streaming/response-plan';
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { type MetadataService } from './metadata-service';
-import { type Productions, type Recipe } from './productions';
+import { type Recipe } from './production';
+import { type Productions } from './productions';
 import { type SelectedTrack } from './track-source';
 
 /** What everything that is made of a track needs. */

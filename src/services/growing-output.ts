@@ -3,6 +3,8 @@ import { type DerivedDraft } from '../storage/derived-files';
 /** Output that is being produced, and read from its beginning while it grows. */
 export interface GrowingOutput {
   readonly writtenBytes: number;
+  /** whether its beginning is there: without a disk only the latest of much output is */
+  readonly hasBeginning: boolean;
   /** whether no more comes */
   readonly isEnded: boolean;
   /** no more comes, and nothing failed */
@@ -83,6 +85,9 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
   return {
     get writtenBytes() {
       return writtenBytes();
+    },
+    get hasBeginning() {
+      return memory.keptFrom() === 0;
     },
     get isEnded() {
       return end !== undefined;
@@ -185,6 +190,7 @@ function createSignpost(): Signpost {
 interface Tail {
   append(chunk: Buffer): void;
   heldBytes(): number;
+  keptFrom(): number;
   keptUpTo(): number;
   /** Drops from the beginning until no more is held, but nothing from the position on. */
   shrinkTo(bytes: number, position: number): void;
@@ -202,6 +208,7 @@ function createTail(): Tail {
       held += chunk.length;
     },
     heldBytes: () => held,
+    keptFrom: () => start,
     keptUpTo: () => start + held,
     shrinkTo(bytes, position) {
       for (

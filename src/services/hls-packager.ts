@@ -29,7 +29,7 @@ interface Package extends PackagedSound {
 }
 
 /** Changes whenever the bytes of a segment would. */
-const SHAPE_VERSION = 1;
+const SHAPE_VERSION = 2;
 /** The media type of playlists (RFC 8216 §4). */
 export const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 /** A week; a track that claims more is mistaken, and its list would fill the memory. */

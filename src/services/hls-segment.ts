@@ -2,7 +2,7 @@ import { type Ffmpeg } from '../adapters/ffmpeg';
 import { splitAdtsFrames } from '../audio/hls/adts';
 import { mediaSegment } from '../audio/hls/fragmented-mp4';
 import { mostSegmentBytes } from '../audio/hls/playlists';
-import { isSeekExact, segmentCommand } from '../audio/hls/segment-command';
+import { chooseSeek, segmentCommand } from '../audio/hls/segment-command';
 import { type Segment, type SegmentPlan } from '../audio/hls/segment-plan';
 import { decodeTrack } from './decode-track';
 import { type SourceSound } from './source-sound';
@@ -59,7 +59,7 @@ async function encodeOnce(
   const command = segmentCommand({
     sourceRateHz: source.sampleRateHz,
     sampleRateHz: plan.sampleRateHz,
-    seek: isSeekExact(selected.format) ? { kind: 'time' } : { kind: 'decode' },
+    seek: chooseSeek(selected.format, segment, plan.sampleRateHz),
     channels,
     bitRateBps,
     segment,

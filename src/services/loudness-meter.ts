@@ -8,7 +8,7 @@ import { type DerivationDeps } from './derivation';
 import { requireFfmpeg } from './ffmpeg-failures';
 import { describeLoudness, loudnessSchema, type Loudness } from './loudness-values';
 import { nameOutput } from './output-name';
-import { type Product, type Recipe } from './productions';
+import { type Product, type Recipe } from './production';
 import { loudnessKey } from './redis-keys';
 import { createSharedWork } from './shared-work';
 import { type SelectedTrack } from './track-source';

@@ -70,10 +70,15 @@ export function resolveForm(options: TranscodeOptions, source: SourceSound): Tra
   if ((format === 'flac' || format === 'wav') && !source.isLossless) {
     throw new AppError('bad_request', `This track is lossy: ${format} would only make it larger`);
   }
-  if (source.durationSeconds !== null && startSeconds >= source.durationSeconds) {
+  if (startSeconds > 0 && startSeconds >= endSeconds(source)) {
     throw new AppError('bad_request', 'start must be before the end of the track');
   }
   return FORMS[format]({ ...options, source });
+}
+
+/** By the samples where they are counted: the duration of the shortest tracks is rounded to 0. */
+function endSeconds({ samples, sampleRateHz, durationSeconds }: SourceSound): number {
+  return samples === null ? (durationSeconds ?? Infinity) : samples / sampleRateHz;
 }
 
 /** How many channels a transcode has. */

@@ -6,7 +6,7 @@ import { explainFailure, requireDescriptor, undecodable } from './ffmpeg-failure
 import { type LoudnessMeter } from './loudness-meter';
 import { type MetadataService } from './metadata-service';
 import { nameOutput } from './output-name';
-import { type Recipe } from './productions';
+import { type Recipe } from './production';
 import { describeSound, type SourceSound } from './source-sound';
 import { describeOriginal, formatInlineName, type SelectedTrack } from './track-source';
 import { playedChannels, resolveForm, type TranscodeForm } from './transcode-form';
@@ -86,21 +86,6 @@ function derive(
     ...[SHAPE_VERSION, ffmpeg.version, format, bitrateKbps, startSeconds, channels],
     isLeveled ? targetLufs : null,
   ]);
-  const findLevel = async (signal: AbortSignal): Promise<string> => {
-    const played = playedChannels(options, source);
-    // a mix has a loudness of its own
-    const mix = played < source.channels ? played : undefined;
-    const { integratedLufs, truePeakDbtp } = await meter.measureInPlace(selected, signal, mix);
-    const isHeard = integratedLufs !== null && truePeakDbtp !== null;
-    const gainDb = isHeard
-      ? Math.min(targetLufs - integratedLufs, TRUE_PEAK_LIMIT_DBTP - truePeakDbtp)
-      : 0;
-    const { sampleRateHz } = form;
-    return levelFilter(
-      { gainDb, truePeakDbtp: truePeakDbtp ?? -Infinity, sampleRateHz, channels: played },
-      encoderLevel(format, bitrateKbps, played),
-    );
-  };
   const chosen = bitrateKbps === undefined ? format : `${format}; bitrate=${bitrateKbps}`;
   const { fileName } = selected.track;
   const dot = fileName.lastIndexOf('.');
@@ -116,11 +101,40 @@ function derive(
     },
     content: createRecipe(
       { key, ffmpeg, selected, form, startSeconds, source },
-      isLeveled ? findLevel : undefined,
+      isLeveled
+        ? (signal) => findLevel({ meter, targetLufs, selected, options, source, form }, signal)
+        : undefined,
     ),
     isStreamed: true,
     isUnboundedUntilWhole: form.isEndReadFirst === true,
   };
+}
+
+type Leveled = Pick<TranscoderDeps, 'meter' | 'targetLufs'> & {
+  readonly selected: SelectedTrack;
+  readonly options: TranscodeOptions;
+  readonly source: SourceSound;
+  readonly form: TranscodeForm;
+};
+
+/** The filter that brings a track to the target loudness, as far as its peaks allow. */
+async function findLevel(
+  { meter, targetLufs, selected, options, source, form }: Leveled,
+  signal: AbortSignal,
+): Promise<string> {
+  const channels = playedChannels(options, source);
+  // a mix has a loudness of its own
+  const mix = channels < source.channels ? channels : undefined;
+  const { integratedLufs, truePeakDbtp } = await meter.measureInPlace(selected, signal, mix);
+  const isHeard = integratedLufs !== null && truePeakDbtp !== null;
+  const gainDb = isHeard
+    ? Math.min(targetLufs - integratedLufs, TRUE_PEAK_LIMIT_DBTP - truePeakDbtp)
+    : 0;
+  const { sampleRateHz } = form;
+  return levelFilter(
+    { gainDb, truePeakDbtp: truePeakDbtp ?? -Infinity, sampleRateHz, channels },
+    encoderLevel(options.format, options.bitrateKbps, channels),
+  );
 }
 
 interface Transcode {

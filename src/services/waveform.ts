@@ -12,7 +12,7 @@ import {
 import { requireDescriptor, requireFfmpeg } from './ffmpeg-failures';
 import { type TrackMetadata } from './metadata-service';
 import { nameOutput } from './output-name';
-import { type Recipe } from './productions';
+import { type Recipe } from './production';
 import { readChoice, readWhole } from './query-values';
 import { describeOriginal, type SelectedTrack } from './track-source';
 

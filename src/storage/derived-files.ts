@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { open, mkdir, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, mkdir, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isNativeError } from 'node:util/types';
 import { type ChunkMemory } from '../streaming/chunk-memory';
+import { createDiskRoom, DRAFT_NAME, hasCode, KEPT_EXTENSION } from './disk-room';
 import { createOpenedFile, type OpenedFile } from './opened-file';
 
 /** Something made of a track, whole, and open for reading. */
@@ -21,7 +21,10 @@ export interface DerivedDraft {
   discard(): Promise<void>;
 }
 
-/** What was made of tracks, kept on disk within a bound. A full or broken disk costs only that. */
+/**
+ * What was made of tracks, kept on disk within a bound. A full or broken disk costs only that: where the
+ * disk fills up before the bound is reached, least recently used files make room.
+ */
 export interface DerivedFiles {
   /**
    * Opens what is kept; the caller must close it.
@@ -43,58 +46,25 @@ export interface DerivedFilesOptions {
   readonly onTrouble: (error: unknown) => void;
 }
 
-/**
- * `<key>.<process>-<random>.part`: whose it is can be told after a crash. Processes of two containers
- * may have one number, and must never rename each other's.
- */
-const DRAFT = /^[\w-]{1,128}\.(\d+)-[\da-f]+\.part$/;
 const KEY = /^[\w-]{1,128}$/;
-/** Nothing else in the folder is ever removed: it may be one that was named by mistake. */
-const EXTENSION = '.derived';
-const KEPT = /^[\w-]{1,128}\.derived$/;
-/** A folder is read again when so much of its bound was written since. */
-const SHARE_BEFORE_LOOKING = 0.05;
-/** Down to here, so that not each new file costs a listing. */
-const SHARE_KEPT = 0.9;
 /** Access is noted at most so often: a stream of ranges must not be a stream of writes. */
 const NOTE_ACCESS_AFTER_MS = 60_000;
 
 /** Opens the folder, and sweeps what a crash left in it. Several processes may share it. */
 export async function openDerivedFiles(options: DerivedFilesOptions): Promise<DerivedFiles> {
   const { folder, maxBytes, memory, onTrouble } = options;
-  const inUse = new Map<string, number>();
+  const room = createDiskRoom({ folder, maxBytes, onTrouble });
   const pathOf = (name: string): string => join(folder, name);
-  let writtenBytes = Infinity; // look once, at the first file
-  let sweeping: Promise<void> | undefined;
 
   await makeFolder(folder)
     .then(() => removeOrphans(folder))
     .catch(onTrouble);
 
-  const keepBound = async (newBytes: number): Promise<void> => {
-    writtenBytes += newBytes;
-    if (writtenBytes < maxBytes * SHARE_BEFORE_LOOKING) return;
-    writtenBytes = 0;
-    sweeping ??= evict({ folder, maxBytes, inUse })
-      .catch(onTrouble)
-      .finally(() => (sweeping = undefined));
-    await sweeping;
-  };
-
-  const hold = (key: string): (() => void) => {
-    inUse.set(key, (inUse.get(key) ?? 0) + 1);
-    return () => {
-      const users = (inUse.get(key) ?? 1) - 1;
-      if (users > 0) inUse.set(key, users);
-      else inUse.delete(key);
-    };
-  };
-
   return {
     async find(key) {
       const handle = await open(pathOf(keptName(key)), 'r').catch(() => undefined);
       if (!handle) return undefined;
-      const release = hold(keptName(key));
+      const release = room.hold(keptName(key));
       try {
         const { size, atimeMs, mtime } = await handle.stat();
         const now = Date.now();
@@ -114,15 +84,17 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
     async create(key) {
       const kept = keptName(key);
       const name = `${key}.${process.pid}-${randomBytes(8).toString('hex')}.part`;
-      const handle = await openDraft(folder, name);
-      const release = hold(kept);
+      const handle = await room.forWriting(() => openDraft(folder, name));
+      const release = room.hold(kept);
       let sizeBytes = 0;
       let isCommitted = false;
       return {
         handle,
         async append(chunk) {
           for (let done = 0; done < chunk.length;) {
-            const { bytesWritten } = await handle.write(chunk, done, null, sizeBytes);
+            const { bytesWritten } = await room.forWriting(() =>
+              handle.write(chunk, done, null, sizeBytes),
+            );
             done += bytesWritten;
             sizeBytes += bytesWritten;
           }
@@ -131,7 +103,7 @@ export async function openDerivedFiles(options: DerivedFilesOptions): Promise<De
           await handle.sync();
           await rename(pathOf(name), pathOf(kept));
           isCommitted = true;
-          void keepBound(sizeBytes);
+          void room.keepBound(sizeBytes);
         },
         discard: onceOnly(async () => {
           release();
@@ -161,7 +133,7 @@ async function openDraft(folder: string, name: string): Promise<FileHandle> {
 
 function keptName(key: string): string {
   if (!KEY.test(key)) throw new TypeError('not a key');
-  return key + EXTENSION;
+  return key + KEPT_EXTENSION;
 }
 
 function onceOnly(work: () => Promise<void>): () => Promise<void> {
@@ -172,7 +144,7 @@ function onceOnly(work: () => Promise<void>): () => Promise<void> {
 /** Drafts of processes that are no more; our own number may have been another's before us. */
 async function removeOrphans(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    const owner = DRAFT.exec(name)?.[1];
+    const owner = DRAFT_NAME.exec(name)?.[1];
     if (owner === undefined || (Number(owner) !== process.pid && isRunning(Number(owner))))
       continue;
     await rm(join(folder, name), { force: true });
@@ -186,34 +158,5 @@ function isRunning(pid: number): boolean {
   } catch (error) {
     // it is there, and another user's
     return hasCode(error, 'EPERM');
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return isNativeError(error) && 'code' in error && error.code === code;
-}
-
-interface Eviction {
-  readonly folder: string;
-  readonly maxBytes: number;
-  readonly inUse: ReadonlyMap<string, number>;
-}
-
-async function evict({ folder, maxBytes, inUse }: Eviction): Promise<void> {
-  const files: { readonly name: string; readonly bytes: number; readonly usedMs: number }[] = [];
-  for (const name of await readdir(folder)) {
-    if (!KEPT.test(name) && !DRAFT.test(name)) continue;
-    const stats = await stat(join(folder, name)).catch(() => undefined);
-    if (stats?.isFile()) {
-      files.push({ name, bytes: stats.size, usedMs: Math.max(stats.atimeMs, stats.mtimeMs) });
-    }
-  }
-  let totalBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (totalBytes <= maxBytes) return;
-  for (const { name, bytes } of files.sort((a, b) => a.usedMs - b.usedMs)) {
-    if (totalBytes <= maxBytes * SHARE_KEPT) return;
-    if (!KEPT.test(name) || inUse.has(name)) continue;
-    await rm(join(folder, name), { force: true });
-    totalBytes -= bytes;
   }
 }

@@ -361,15 +361,38 @@ describe('an ffmpeg that hangs when it is asked what it is', () => {
     expect(performance.now() - startedAt).toBeLessThan(2_000);
     const answer = await get(service, SONG);
     expect(parseJson(answer)).toMatchObject({ code: 'ffmpeg_unavailable' });
-  });
+  }, 40_000);
+
+  it('is waited for where only the machine is slow', async () => {
+    const path = join(createTempFolder(), 'ffmpeg');
+    // each of two questions, asked at the same time
+    const script = `#!/bin/sh\ncase "$*" in *-version*|*-encoders*) sleep 6;; esac\nexec ffmpeg "$@"\n`;
+    writeFileSync(path, script, { mode: 0o755 });
+    const service = await startService({
+      AUDIO_FILES_DIR: library,
+      CACHE_DIR: createTempFolder(),
+      FFMPEG_PATH: path,
+    });
+    expect((await get(service, SONG)).status).toBe(200);
+    expect(await service.logged('ffmpeg found')).toMatchObject({
+      ffmpegVersion: expect.any(String) as string,
+    });
+  }, 40_000);
 });
 
 describe('file calls', () => {
   const countThreads = ({ pid }: ServiceProcess): number => readdirSync(`/proc/${pid}/task`).length;
 
   it('have eight threads, so that a few that hang do not stop the others', async () => {
-    const [usual, four] = await Promise.all([start(), start({ UV_THREADPOOL_SIZE: '4' })]);
-    for (const service of [usual, four]) await get(service, '/api/stream/song');
+    // of nothing, or one or two more read tags
+    const empty = { AUDIO_FILES_DIR: createTempFolder() };
+    const [usual, four] = await Promise.all([
+      start(empty),
+      start({ ...empty, UV_THREADPOOL_SIZE: '4' }),
+    ]);
+    for (const service of [usual, four]) {
+      expect((await get(service, '/api/stream/song')).status).toBe(404);
+    }
     expect(countThreads(usual) - countThreads(four)).toBe(4);
   });
 

@@ -1,27 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { type Readable } from 'node:stream';
+import { FfmpegFailed, type FfmpegFailure } from './failure';
+import { createKillLadder } from './kill-ladder';
 import { FFMPEG_ENVIRONMENT, type FfmpegProgram } from './program';
-
-/**
- * Why a run gave no whole output; `killed` by a signal that was not ours: a crash, or no memory;
- * `unreadable` where the disk failed under it.
- */
-export type FfmpegFailure =
-  'aborted' | 'silent' | 'overtime' | 'exit' | 'killed' | 'not-started' | 'consumer' | 'unreadable';
-
-export class FfmpegFailed extends Error {
-  override readonly name = 'FfmpegFailed';
-
-  constructor(
-    readonly reason: FfmpegFailure,
-    /** bytes that came before */
-    readonly outputBytes: number,
-    detail: string,
-    options?: ErrorOptions,
-  ) {
-    super(`ffmpeg: ${reason}: ${detail}`, options);
-  }
-}
 
 export interface FfmpegRun {
   /** as `formatArguments()` gives them */
@@ -196,62 +177,6 @@ function createAlarm(ms: number, ring: () => void): Alarm {
     stop() {
       isStopped = true;
       pause();
-    },
-  };
-}
-
-interface KillLadder {
-  /** the first reason counts */
-  end(reason: FfmpegFailure, cause?: unknown): void;
-  verdict(): { readonly reason?: FfmpegFailure; readonly cause?: unknown };
-  /** settles when no output is to be waited for any more */
-  readonly gone: Promise<void>;
-  stop(): void;
-}
-
-/** TERM, which a stopped or stuck program may not heed, then KILL, which none survives. */
-function createKillLadder(child: ChildProcess, graceMs: number): KillLadder {
-  let verdict: ReturnType<KillLadder['verdict']> = {};
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  let markGone: () => void = () => undefined;
-  const gone = new Promise<void>((resolve) => (markGone = resolve));
-  const kill = (signal: 'SIGTERM' | 'SIGKILL'): void => {
-    if (child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, signal);
-    } catch {
-      // it ended by itself, in this moment
-    }
-  };
-  // whatever it started must not outlive it, nor hold its output open
-  child.once('exit', () => {
-    kill('SIGKILL');
-    if (verdict.reason) markGone();
-  });
-  child.once('error', () => {
-    if (child.pid === undefined) markGone();
-  });
-  return {
-    gone,
-    end(reason, cause) {
-      if (isOver || verdict.reason) return;
-      verdict = { reason, cause };
-      if (child.exitCode !== null || child.signalCode !== null) {
-        // its number may be another's by now
-        markGone();
-        return;
-      }
-      kill('SIGTERM');
-      timer = setTimeout(() => {
-        kill('SIGKILL');
-        markGone();
-      }, graceMs);
-    },
-    verdict: () => verdict,
-    stop() {
-      isOver = true;
-      clearTimeout(timer);
     },
   };
 }

@@ -22,7 +22,8 @@ export const FFMPEG_ENVIRONMENT: NodeJS.ProcessEnv = {
 };
 
 const runProgram = promisify(execFile);
-const PROBE_TIMEOUT_MS = 5_000;
+/** It answers in 0.2 s, but not where a pod that starts is throttled; what needs it waits meanwhile. */
+const PROBE_TIMEOUT_MS = 15_000;
 const LARGEST_ANSWER_BYTES = 4_000_000;
 
 /**
@@ -35,7 +36,7 @@ const BOUNDS = ['--as=2147483648', '--cpu=21600', '--nofile=64', '--core=0', '--
 export interface FfmpegSearch {
   /** folders, as in PATH */
   readonly searchPath?: string | undefined;
-  /** for an answer of a program, which may hang; the service does not listen before */
+  /** for an answer of a program, which may hang: all that needs one waits so long */
   readonly timeoutMs?: number;
 }
 

@@ -17,14 +17,12 @@ const RESAMPLER_LEAD_SAMPLES = 1024;
  */
 const PRE_ROLL_SECONDS = 1;
 
-/** How to get at a place in the source. */
-export type SourceSeek =
-  /** ffmpeg's own seek, exact where {@link isSeekExact} says so */
-  | { readonly kind: 'time' }
-  /** decode from the start: always exact, and costs as much as the track is long */
-  | { readonly kind: 'decode' }
-  /** skip to a frame whose place is known; all numbers are of the source */
-  | { readonly kind: 'bytes'; readonly skipBytes: number; readonly firstSample: number };
+/**
+ * How to get at a place in the source: `time` by ffmpeg's own seek; `late` by the same where its time
+ * stamps are {@link LATE_SECONDS} late behind a jump; `decode` from the start, which is always exact, at
+ * a cost that grows with the place.
+ */
+export type SourceSeek = 'time' | 'late' | 'decode';
 
 /** What is encoded, and how it is to come out. */
 export interface SegmentJob {
@@ -51,26 +49,38 @@ export interface SegmentCommand {
 const EXACT_SEEK = ['mp3', 'flac', 'mp4', 'aac', 'ogg', 'wav', 'aiff'];
 
 /**
- * Whether ffmpeg's seek in such a container is exact to the sample. In WebM and WMA it is not:
- * their time stamps are milliseconds, and the decoders begin somewhere in a packet.
+ * Up to here a WebM is decoded from its start, which takes half a second. A jump further in must not:
+ * segments would take longer than they play, and from three hours on ffmpeg would be ended for its
+ * silence.
+ */
+const MOST_DECODED_SECONDS = 600;
+/**
+ * By which ffmpeg (4.1 and 5.1) is late behind each jump in a WebM of Opus in packets of 20 ms, whatever
+ * the place: so segments join. Other frames are a few milliseconds off, at the one place where counting
+ * ends.
+ */
+const LATE_SECONDS = 0.008;
+
+/**
+ * The seek that is exact to the sample, as far as there is one. In WebM and WMA ffmpeg's is not: their
+ * time stamps are milliseconds, and the decoders begin somewhere in a packet.
  *
  * @param format a container by the name that the metadata answers with
  */
-export function isSeekExact(format: string): boolean {
-  return EXACT_SEEK.includes(format);
-}
-
-/** The sample of the source that has to be decoded first for a segment; see {@link SourceSeek}. */
-export function firstSourceSample(job: Omit<SegmentJob, 'seek'>): number {
-  return Math.max(0, sourceStart(job).sourceSample - PRE_ROLL_SECONDS * job.sourceRateHz);
+export function chooseSeek(
+  format: string,
+  segment: Pick<Segment, 'startSample'>,
+  sampleRateHz: number,
+): SourceSeek {
+  if (EXACT_SEEK.includes(format)) return 'time';
+  const isFar = segment.startSample > MOST_DECODED_SECONDS * sampleRateHz;
+  return format === 'webm' && isFar ? 'late' : 'decode';
 }
 
 /**
  * The command that encodes one segment apart from all others, so that its frames are those that one
  * encoder would have written for the whole track: it begins {@link LEAD_IN_FRAMES} before, on the
  * same grid of frames, and is padded with silence where the track ends before its plan does.
- *
- * @throws RangeError when a `bytes` seek ends behind {@link firstSourceSample}
  */
 export function segmentCommand(job: SegmentJob): SegmentCommand {
   const { segment, sampleRateHz, channels, bitRateBps } = job;
@@ -104,7 +114,7 @@ interface SourceStart {
   readonly dropSamples: number;
 }
 
-function sourceStart(job: Omit<SegmentJob, 'seek'>): SourceStart {
+function sourceStart(job: SegmentJob): SourceStart {
   const startFrame = Math.max(0, job.segment.firstFrame - LEAD_IN_FRAMES);
   const outputSample = startFrame * FRAME_SAMPLES;
   const divisor = greatestCommonDivisor(job.sourceRateHz, job.sampleRateHz);
@@ -119,29 +129,21 @@ function sourceStart(job: Omit<SegmentJob, 'seek'>): SourceStart {
 }
 
 function seekOptions(
-  job: SegmentJob,
+  { seek, sourceRateHz }: SegmentJob,
   sourceSample: number,
 ): { readonly inputOptions: readonly string[]; readonly trim: string } {
-  const { seek } = job;
-  switch (seek.kind) {
-    case 'decode':
-      // by count: time stamps of these containers are not exact enough to cut by
-      return { inputOptions: [], trim: `atrim=start_sample=${sourceSample}` };
-    case 'bytes': {
-      const firstSample = sourceSample - seek.firstSample;
-      if (seek.firstSample > firstSourceSample(job)) throw new RangeError('a jump too far');
-      const inputOptions = ['-skip_initial_bytes', String(seek.skipBytes)];
-      return { inputOptions, trim: `atrim=start_sample=${firstSample}` };
-    }
-    case 'time': {
-      // whole seconds: ffmpeg moves all time stamps by the value, and only whole seconds are a whole
-      // number of samples at every rate
-      const seconds = Math.max(0, Math.floor(sourceSample / job.sourceRateHz) - PRE_ROLL_SECONDS);
-      const startPts = sourceSample - seconds * job.sourceRateHz;
-      const inputOptions = seconds === 0 ? [] : ['-noaccurate_seek', '-ss', String(seconds)];
-      return { inputOptions, trim: `atrim=start_pts=${startPts}` };
-    }
+  if (seek === 'decode') {
+    // by count: time stamps of these containers are not exact enough to cut by
+    return { inputOptions: [], trim: `atrim=start_sample=${sourceSample}` };
   }
+  // whole seconds: ffmpeg moves all time stamps by the value, and only whole seconds are a whole
+  // number of samples at every rate
+  const seconds = Math.max(0, Math.floor(sourceSample / sourceRateHz) - PRE_ROLL_SECONDS);
+  const lateSamples = seek === 'late' ? Math.round(LATE_SECONDS * sourceRateHz) : 0;
+  return {
+    inputOptions: seconds === 0 ? [] : ['-noaccurate_seek', '-ss', String(seconds)],
+    trim: `atrim=start_pts=${sourceSample - seconds * sourceRateHz + lateSamples}`,
+  };
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

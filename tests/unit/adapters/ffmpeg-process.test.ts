@@ -2,11 +2,11 @@ import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  FfmpegFailed,
   runFfmpeg,
   type FfmpegPatience,
   type FfmpegRun,
 } from '../../../src/adapters/ffmpeg/process';
+import { FfmpegFailed } from '../../../src/adapters/ffmpeg/failure';
 import { findFfmpeg } from '../../../src/adapters/ffmpeg/program';
 import { childrenOf, readersBelow, writeFakeFfmpeg } from '../../support/fake-ffmpeg';
 import { createTempFolder, removeTempFolders } from '../../support/temp-folder';

@@ -3,7 +3,8 @@ import { type Request, type Response } from 'express';
 import { createDerivedController } from '../../../src/controllers/derived-controller';
 import { createPrepareController } from '../../../src/controllers/prepare-controller';
 import { AppError } from '../../../src/errors';
-import { type Product, type Productions } from '../../../src/services/productions';
+import { type Product } from '../../../src/services/production';
+import { type Productions } from '../../../src/services/productions';
 import { type ChunkMemory } from '../../../src/streaming/chunk-memory';
 
 /** A request for something that is made of a track, and what was done for it, in its order. */

@@ -28,7 +28,7 @@ function linesFor(error: unknown): readonly Line[] {
 }
 
 describe('answerError()', () => {
-  it.each<ErrorCode>(['overloaded', 'not_ready_yet'])(
+  it.each<ErrorCode>(['overloaded', 'not_ready_yet', 'keys_unavailable'])(
     'says %s in one warning without a stack',
     (code) => {
       const error = new AppError(code, 'Later', { cause: new Error('why') });

@@ -1,12 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { createJobSlots } from '../../../src/services/job-slots';
-import {
-  createProductions,
-  type Product,
-  type Productions,
-  type Recipe,
-} from '../../../src/services/productions';
+import { type Product, type Recipe } from '../../../src/services/production';
+import { createProductions, type Productions } from '../../../src/services/productions';
 import { openDerivedFiles, type DerivedFiles } from '../../../src/storage/derived-files';
 import { createChunkMemory } from '../../../src/streaming/chunk-memory';
 import { patternedBytes } from '../../support/patterned-bytes';
@@ -296,6 +292,37 @@ describe('createProductions()', () => {
     await product.whenOver;
     expect(notKept).toEqual([new Error('ENOSPC')]);
     product.close();
+  });
+
+  it('makes it again for who comes late to what cannot be kept', async () => {
+    const { productions } = await open({
+      find: () => Promise.resolve(undefined),
+      create: () => Promise.reject(new Error('ENOSPC')),
+    });
+    const chunk = patternedBytes(1_048_576);
+    let started = 0;
+    const recipe: Recipe = {
+      key: 'long',
+      async produce(append, stop) {
+        started += 1;
+        // more than is held in memory, and no end of it
+        for (let mebibyte = 0; mebibyte < 20; mebibyte += 1) await append(chunk);
+        await new Promise((_resolve, reject) => {
+          stop.addEventListener('abort', reject);
+        });
+      },
+    };
+    const first = await productions.open(recipe, 'a');
+    const read = buffer(first.read({ firstPos: 0, lastPos: 20 * chunk.length - 1 }, signal));
+    expect((await read).length).toBe(20 * chunk.length);
+
+    const late = await productions.open(recipe, 'b');
+    const range = { firstPos: 0, lastPos: chunk.length - 1 };
+    expect((await buffer(late.read(range, signal))).equals(chunk)).toBe(true);
+    expect(started).toBe(2);
+    first.close();
+    late.close();
+    await productions.close();
   });
 
   it('ends what is running when it is closed, and begins nothing any more', async () => {

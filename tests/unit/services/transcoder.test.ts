@@ -4,7 +4,7 @@ import { AppError } from '../../../src/errors';
 import { type Derivation } from '../../../src/services/derivation';
 import { type LoudnessMeter } from '../../../src/services/loudness-meter';
 import { type MetadataService, type TrackMetadata } from '../../../src/services/metadata-service';
-import { type Recipe } from '../../../src/services/productions';
+import { type Recipe } from '../../../src/services/production';
 import { type SelectedTrack } from '../../../src/services/track-source';
 import { createTranscoder } from '../../../src/services/transcoder';
 
@@ -127,6 +127,13 @@ describe('createTranscoder()', () => {
     const { derive } = createWith({ sound: { sampleCount: null, lossless: false } });
     const { content } = (await derive('format=mp3')) as Derivation;
     expect((content as Recipe).lengthBytes).toBeUndefined();
+  });
+
+  it('takes a track for its samples, however its duration is rounded', async () => {
+    const { derive } = createWith({ sound: { duration: 0, sampleCount: 1 } });
+    const { content } = (await derive('format=wav')) as Derivation;
+    expect((content as Recipe).lengthBytes).toBe(44 + 4);
+    await expect(derive('format=wav&start=0.001')).rejects.toMatchObject({ code: 'bad_request' });
   });
 
   it.each([

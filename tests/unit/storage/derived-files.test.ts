@@ -5,9 +5,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { openDerivedFiles, type DerivedFiles } from '../../../src/storage/derived-files';
@@ -245,6 +247,59 @@ describe('the bound of derived files', () => {
     await make(await openFolder(folder, 200), 'f', CONTENT);
     await until(() => names(folder).length === 1, 'only the newest is left');
     expect(names(folder)).toEqual(['f']);
+  });
+});
+
+describe('a disk that is full', () => {
+  /** No more than so many bytes fit into the folder; a file takes what still does. */
+  async function limitDisk(folder: string, mostBytes: number): Promise<void> {
+    const probe = await open(__filename);
+    const prototype = Object.getPrototypeOf(probe) as FileHandle;
+    await probe.close();
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the handle below
+    const write = prototype.write as unknown as (...args: unknown[]) => Promise<unknown>;
+    jest.spyOn(prototype, 'write').mockImplementation(async function (
+      this: FileHandle,
+      ...[chunk, offset, length, position]: unknown[]
+    ) {
+      const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
+      const room = mostBytes - sizes.reduce((sum, size) => sum + size, 0);
+      if (room <= 0) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+      const wanted = (length as number | null) ?? (chunk as Buffer).length - (offset as number);
+      return write.call(this, chunk, offset, Math.min(wanted, room), position);
+    } as FileHandle['write']);
+  }
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('gets room from what was used longest ago', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder);
+    for (const [index, key] of ['a', 'b', 'c'].entries()) {
+      await make(files, key, Buffer.alloc(100));
+      const at = new Date(Date.now() - (10 - index) * 60_000);
+      utimesSync(join(folder, `${key}.derived`), at, at);
+    }
+    await limitDisk(folder, 350);
+    const content = patternedBytes(220);
+    await make(files, 'd', content);
+    expect(await readKept(files, 'd')).toBe(content.toString());
+    expect(readdirSync(folder).sort()).toEqual(['c.derived', 'd.derived']);
+  });
+
+  it('fails when nothing can go, and takes nothing that is read', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder);
+    await make(files, 'a', Buffer.alloc(100));
+    const read = (await files.find('a'))!;
+    await limitDisk(folder, 150);
+    const draft = await files.create('b');
+    await expect(draft.append(Buffer.alloc(100))).rejects.toMatchObject({ code: 'ENOSPC' });
+    await draft.discard();
+    await read.close();
+    expect(readdirSync(folder)).toEqual(['a.derived']);
   });
 });
 

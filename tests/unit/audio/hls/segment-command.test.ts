@@ -1,6 +1,5 @@
 import {
-  firstSourceSample,
-  isSeekExact,
+  chooseSeek,
   segmentCommand,
   type SegmentJob,
 } from '../../../../src/audio/hls/segment-command';
@@ -12,7 +11,7 @@ function jobOf(number: number, changed: Partial<SegmentJob> = {}): SegmentJob {
   const segment = segmentOf(planSegments(sampleRateHz, sampleRateHz * 3600), number)!;
   return {
     sourceRateHz: 44_100,
-    seek: { kind: 'time' },
+    seek: 'time',
     sampleRateHz,
     channels: 2,
     bitRateBps: 128_000,
@@ -72,35 +71,31 @@ describe('segmentCommand()', () => {
   });
 
   it('decodes from the start and cuts by count where a seek is not exact', () => {
-    const command = segmentCommand(jobOf(10, { seek: { kind: 'decode' } }));
+    const command = segmentCommand(jobOf(10, { seek: 'decode' }));
     expect(command.inputOptions).toEqual([]);
     expect(command.audioFilter).toMatch(/^atrim=start_sample=2610176,/);
   });
 
-  it('skips to a frame that is known', () => {
-    const firstSample = 2_610_176 - 44_100;
-    expect(firstSourceSample(jobOf(10))).toBe(firstSample);
-    const command = segmentCommand(
-      jobOf(10, { seek: { kind: 'bytes', skipBytes: 123_456, firstSample } }),
+  it('jumps and cuts 8 ms later where ffmpeg is late by that', () => {
+    const command = segmentCommand(jobOf(10, { seek: 'late' }));
+    expect(command.inputOptions).toEqual(['-noaccurate_seek', '-ss', '58']);
+    expect(command.audioFilter).toMatch(
+      new RegExp(`^atrim=start_pts=${2_610_176 - 58 * 44_100 + 353},`),
     );
-    expect(command.inputOptions).toEqual(['-skip_initial_bytes', '123456']);
-    expect(command.audioFilter).toMatch(/^atrim=start_sample=44100,/);
-  });
-
-  it('refuses a frame that leaves the decoder no time', () => {
-    const firstSample = firstSourceSample(jobOf(10)) + 1;
-    const job = jobOf(10, { seek: { kind: 'bytes', skipBytes: 123_456, firstSample } });
-    expect(() => segmentCommand(job)).toThrow(RangeError);
   });
 });
 
-describe('isSeekExact()', () => {
+describe('chooseSeek()', () => {
   it.each([
-    ['mp3', true],
-    ['mp4', true],
-    ['webm', false],
-    ['wma', false],
-  ])('of %s is %s', (format, expected) => {
-    expect(isSeekExact(format)).toBe(expected);
+    ['mp3', 0, 'time'],
+    ['mp4', 36_000, 'time'],
+    ['webm', 0, 'decode'],
+    ['webm', 600, 'decode'],
+    // from three hours on decoding takes longer than ffmpeg may be silent
+    ['webm', 601, 'late'],
+    ['webm', 36_000, 'late'],
+    ['wma', 36_000, 'decode'],
+  ])('in %s at %i s is by %s', (format, seconds, expected) => {
+    expect(chooseSeek(format, { startSample: seconds * 48_000 }, 48_000)).toBe(expected);
   });
 });
