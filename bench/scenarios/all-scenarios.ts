@@ -3,6 +3,7 @@ import { catalogue } from './catalogue';
 import { coldMetadata } from './cold-metadata';
 import { collection } from './collection';
 import { growth } from './growth';
+import { hls } from './hls';
 import { notModified } from './not-modified';
 import { createRandomRanges, wholeFiles } from './one-track';
 import { players } from './players';
@@ -31,4 +32,5 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   catalogue,
   workers,
   transcode,
+  hls,
 ];

@@ -6,13 +6,12 @@ import { openHttpConnection, type Answer, type ExchangeOptions } from '../http-c
 import { SERVER_CORE } from '../machine';
 import { formatNumber, formatTable } from '../markdown';
 import { type RunningPeer } from '../peers/running-peer';
-import { createRandom, drawInteger } from '../random';
+import { makeWav } from '../sound';
 import { median } from '../statistics';
 import { withPeers } from '../with-peers';
 import { type Figure, type Scenario } from './scenario';
 
 const SECONDS = 300;
-const RATE_HZ = 44_100;
 const TRACK_ID = 'sound';
 const FIRST_PLAYS = 9;
 /** Until a conversion that its only listener left has ended: it would share the core with the next. */
@@ -28,7 +27,7 @@ export const transcode: Scenario = {
   async run(bench) {
     const { dir } = bench.libraries.single();
     const file = join(dir, `${TRACK_ID}.wav`);
-    writeFileSync(file, makeWav());
+    writeFileSync(file, makeWav(SECONDS));
     const { value: rows, leftOut } = await withPeers(
       bench,
       bench.peers
@@ -119,30 +118,4 @@ async function runBare({ lifetime, scratchDir }: Bench, file: string): Promise<n
   });
   while (!started.hasExited()) await delay(POLL_INTERVAL_MS);
   return performance.now() - startedAt;
-}
-
-/** Two tones in noise. */
-function makeWav(): Buffer {
-  const random = createRandom(1);
-  const frames = SECONDS * RATE_HZ;
-  const wav = Buffer.alloc(44 + frames * 4);
-  wav.write('RIFF', 0, 'latin1');
-  wav.writeUInt32LE(wav.length - 8, 4);
-  wav.write('WAVEfmt ', 8, 'latin1');
-  wav.writeUInt32LE(16, 16);
-  wav.writeUInt16LE(1, 20);
-  wav.writeUInt16LE(2, 22);
-  wav.writeUInt32LE(RATE_HZ, 24);
-  wav.writeUInt32LE(RATE_HZ * 4, 28);
-  wav.writeUInt16LE(4, 32);
-  wav.writeUInt16LE(16, 34);
-  wav.write('data', 36, 'latin1');
-  wav.writeUInt32LE(frames * 4, 40);
-  for (let frame = 0; frame < frames; frame += 1) {
-    const noise = drawInteger(random, 4_000) - 2_000;
-    const tone = (hz: number): number => Math.sin((2 * Math.PI * hz * frame) / RATE_HZ) * 8_000;
-    wav.writeInt16LE(Math.round(tone(440) + noise), 44 + frame * 4);
-    wav.writeInt16LE(Math.round(tone(660) - noise), 46 + frame * 4);
-  }
-  return wav;
 }
