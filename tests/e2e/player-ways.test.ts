@@ -1,49 +1,25 @@
 import { join } from 'node:path';
-import { type Browser } from 'playwright-core';
 import { ffmpeg } from '../support/audio-files';
-import {
-  isMedia,
-  itInChromium,
-  launchBrowser,
-  openPlayer,
-  startPlayerService,
-  type PlayerPage,
-  type PlayerService,
-} from '../support/player-page';
+import { itInChromium } from '../support/chromium';
+import { isMedia, usePlayer, type PlayerPage } from '../support/player-page';
 import { SWEEPS } from '../support/sounds';
-import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 
 const TIMEOUT_MS = 60_000;
 const SECONDS = 150;
 /** A busy machine is slow; on an idle one it is a twentieth of that. */
 const SEEK_LIMIT_MS = 5_000;
 
-const library = createTempFolder();
-let service: PlayerService;
-let browser: Browser | undefined;
-let player: PlayerPage | undefined;
-
-beforeAll(async () => {
-  const input = ['-f', 'lavfi', '-i', `${SWEEPS}:s=44100:d=${SECONDS}`];
-  const tags = ['-metadata', 'title=Long Song', '-metadata', 'artist=Somebody'];
-  await ffmpeg([...input, '-b:a', '320k', ...tags, join(library, 'long.mp3')]);
-  const wide = ['-f', 'lavfi', '-i', `sine=330:d=${SECONDS}`, '-ar', '48000', '-ac', '2'];
-  await ffmpeg([...wide, '-metadata', 'title=Wide Song', join(library, 'wide.wav')]);
+const suite = usePlayer(
+  async (library) => {
+    const input = ['-f', 'lavfi', '-i', `${SWEEPS}:s=44100:d=${SECONDS}`];
+    const tags = ['-metadata', 'title=Long Song', '-metadata', 'artist=Somebody'];
+    await ffmpeg([...input, '-b:a', '320k', ...tags, join(library, 'long.mp3')]);
+    const wide = ['-f', 'lavfi', '-i', `sine=330:d=${SECONDS}`, '-ar', '48000', '-ac', '2'];
+    await ffmpeg([...wide, '-metadata', 'title=Wide Song', join(library, 'wide.wav')]);
+  },
   // every form is made anew here, while those before may still be finished
-  service = await startPlayerService({ AUDIO_FILES_DIR: library, TRANSCODE_JOBS: '8' });
-  browser = await launchBrowser();
-}, TIMEOUT_MS);
-
-afterEach(async () => {
-  await player?.close();
-  player = undefined;
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service.app.close();
-  removeTempFolders();
-}, TIMEOUT_MS);
+  { TRANSCODE_JOBS: '8' },
+);
 
 /** hls.js loads one segment after the other, before the jump and behind it: those of the place count. */
 function isOfJump({ url }: { readonly url: string }, seconds: number): boolean {
@@ -54,13 +30,13 @@ function isOfJump({ url }: { readonly url: string }, seconds: number): boolean {
 /** Jumps to a part of the track. @returns what that asked for until sound came */
 async function jump({ seekTo, untilPlayingFrom, position }: PlayerPage, part: number) {
   const seconds = SECONDS * part;
-  const before = service.requests.filter(isMedia).length;
+  const before = suite.service.requests.filter(isMedia).length;
   const startedAt = performance.now();
   await seekTo(part);
   await untilPlayingFrom(seconds + 0.1);
   const seekMs = performance.now() - startedAt;
   expect(await position()).toBeLessThan(seconds + 10);
-  const asked = service.requests.filter(isMedia).slice(before);
+  const asked = suite.service.requests.filter(isMedia).slice(before);
   return { seekMs, requests: asked.filter((request) => isOfJump(request, seconds)) };
 }
 
@@ -84,8 +60,7 @@ describe('the player page', () => {
   ])(
     'plays by %s in %s, and jumps, in what the browser has and in what it has not',
     async (way, quality, part) => {
-      player = await openPlayer(browser!, service);
-      await player.page.waitForSelector('.track');
+      const player = await suite.open();
       await player.choose('way', way);
       await player.choose('quality', quality);
       // 29 MB, which no browser has loaded before the jump; MediaSource takes no WAV
@@ -109,8 +84,7 @@ describe('the player page', () => {
   itInChromium(
     'keeps the place when form and way change, and says where MediaSource cannot',
     async () => {
-      player = await openPlayer(browser!, service);
-      await player.page.waitForSelector('.track');
+      const player = await suite.open();
       await player.play('Long Song');
       await player.seekTo(0.4);
       await player.untilPlayingFrom(SECONDS * 0.4);
@@ -127,11 +101,11 @@ describe('the player page', () => {
         if (id === 'opus') await player.untilNotice(/MediaSource does not take Opus/);
       }
       // one playback all the way
-      const begun = service.requests.filter(
+      const begun = suite.service.requests.filter(
         ({ method, url }) => method === 'POST' && url.endsWith('/playback'),
       );
       expect(
-        begun.filter(({ authorization }) => authorization === `Bearer ${player!.token}`),
+        begun.filter(({ authorization }) => authorization === `Bearer ${player.token}`),
       ).toHaveLength(1);
       expect(player.problems).toEqual([]);
     },
