@@ -13,7 +13,7 @@ import { createLoudnessMeter, type LoudnessMeter } from './services/loudness-met
 import { type MetadataService } from './services/metadata-service';
 import { createProductions, type Productions } from './services/productions';
 import { createTrackPictures } from './services/track-pictures';
-import { createTranscoder } from './services/transcoder';
+import { chooseOriginal, createTranscoder } from './services/transcoder';
 import { createWaveform } from './services/waveform';
 import { openDerivedFiles } from './storage/derived-files';
 import { type ChunkMemory } from './streaming/chunk-memory';
@@ -113,7 +113,7 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     pictureProductions,
     async transcode(selected, request) {
       // an original waits for no ffmpeg
-      if (!request.query.has('format')) return { furtherFields: {} };
+      if (!request.query.has('format')) return chooseOriginal(selected, request.query);
       return (await composing).transcode(selected, request);
     },
     hls: later('hls'),

@@ -23,6 +23,7 @@ export const PAGE_FILES = [
   'element-source.js',
   'forms.js',
   'fragment.js',
+  'held-playback.js',
   'hls-source.js',
   'keyboard.js',
   'main.js',

@@ -6,6 +6,7 @@ import { type MetadataService } from '../services/metadata-service';
 import { type Playbacks } from '../services/playback';
 import { type PlaybackGrants } from '../services/playback-grants';
 import { parseQuery, readChoice } from '../services/query-values';
+import { unquote } from '../streaming/entity-tag';
 
 export interface PlaybackControllerDeps {
   readonly grants: Pick<PlaybackGrants, 'sign'>;
@@ -63,7 +64,7 @@ export function createBeginPlayback({
       status: 'success',
       data: {
         id: grant.id,
-        ...formatAddresses(grant.trackId, text),
+        ...formatAddresses(grant.trackId, text, unquote(selected.entityTag)),
         expiresAt: formatTime(grant.signedEndSeconds * 1000),
       },
     });
@@ -100,10 +101,15 @@ function readTakeover(url: string): boolean {
   return readChoice(parseQuery(url), 'takeover', ['true', 'false']) === 'true';
 }
 
-function formatAddresses(trackId: string, grant: string): Readonly<Record<string, string>> {
+function formatAddresses(
+  trackId: string,
+  grant: string,
+  validator: string,
+): Readonly<Record<string, string>> {
   const path = `/api/stream/${encodeURIComponent(trackId)}`;
   return {
-    url: `${path}?grant=${grant}`,
+    // what a browser has of the track it need not ask for again while it is the same
+    url: `${path}?grant=${grant}&v=${validator}`,
     hlsUrl: `${path}/hls/master.m3u8?grant=${grant}`,
     artworkUrl: `${path}/artwork?grant=${grant}`,
     waveformUrl: `${path}/waveform?grant=${grant}`,

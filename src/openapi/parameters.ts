@@ -152,7 +152,7 @@ const PARAMETERS = {
     name: 'v',
     in: 'query',
     description:
-      'The validator that the client knows; while it is the current one, the answer may be kept for a year',
+      'The validator that the client knows; while it is the current one, the answer may be kept: a picture for a year, a track for a day',
     schema: text,
   },
   search: {

@@ -93,7 +93,7 @@ const ORIGINAL: Operation = {
   description:
     'Without `format` the stored file, byte for byte. Other forms are converted while they are played, and kept; where their length is not known yet they are chunked and have no ranges.',
   security: OPENED_BY,
-  parameters: ['trackId', ...TRANSCODE_PARAMETERS, ...RANGE_FIELDS],
+  parameters: ['trackId', ...TRANSCODE_PARAMETERS, 'v', ...RANGE_FIELDS],
   answers: describeMedia(
     Object.fromEntries(Object.values(MEDIA_TYPES).map((type) => [type, BYTES])),
     ['X-Selected-Format?'],

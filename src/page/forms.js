@@ -1,11 +1,17 @@
 /**
  * What a track can be had as. `query` is what asks for it; `growsFirst`: has no ranges while it is
- * made, that is on its first play.
+ * made, that is on its first play; `jumpsByStart`: is asked for anew from another place on.
  */
 export const QUALITIES = [
   { id: 'original', name: 'Original', query: '' },
   { id: 'mp3', name: 'MP3, 192 kbit/s', query: 'format=mp3' },
-  { id: 'opus', name: 'Opus, 96 kbit/s', query: 'format=opus', growsFirst: true },
+  {
+    id: 'opus',
+    name: 'Opus, 96 kbit/s',
+    query: 'format=opus',
+    growsFirst: true,
+    jumpsByStart: true,
+  },
   { id: 'aac', name: 'AAC, 128 kbit/s', query: 'format=aac', growsFirst: true },
   { id: 'hls', name: 'HLS, adaptive', query: '' },
 ];

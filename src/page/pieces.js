@@ -7,6 +7,8 @@ import { withQuery } from './forms.js';
 const PIECE_SECONDS = 45;
 /** of the MP3 that the service makes, in bytes a second */
 const MP3_BYTES_PER_SECOND = 192_000 / 8;
+/** Caches keep parts in blocks of so many bytes: what is not aligned to them leaves holes. */
+const BLOCK_BYTES = 1024;
 /** A frame or two earlier than asked, so that the place itself is among what is decoded. */
 const EARLIER_SECONDS = 0.1;
 
@@ -29,12 +31,14 @@ export function readPieces({ api, url, track, quality, from, signal }) {
 
 async function* readRanges({ api, url, track, quality, start, signal }) {
   const rate = quality.id === 'mp3' ? MP3_BYTES_PER_SECOND : track.size / track.duration;
-  const pieceBytes = Math.ceil(PIECE_SECONDS * rate);
-  let firstPos = Math.floor(start * rate);
+  const pieceBytes = Math.ceil((PIECE_SECONDS * rate) / BLOCK_BYTES) * BLOCK_BYTES;
+  let firstPos = Math.floor((start * rate) / BLOCK_BYTES) * BLOCK_BYTES;
   let completeLength = Infinity;
-  let startSeconds = start;
+  let startSeconds = firstPos / rate;
   while (firstPos < completeLength) {
-    const range = `bytes=${firstPos}-${firstPos + pieceBytes - 1}`;
+    // wherever it begins, it ends where others do: what the browser has of a piece is its end
+    const lastPos = (Math.floor(firstPos / pieceBytes) + 1) * pieceBytes - 1;
+    const range = `bytes=${firstPos}-${lastPos}`;
     const response = await api.call(url, { headers: { Range: range }, signal });
     if (response.status !== 206) {
       // its length is not known beforehand: all of it comes, from the beginning

@@ -1,6 +1,6 @@
 import { Refusal } from './api.js';
 import { QUALITIES } from './forms.js';
-import { beginPlayback } from './playback.js';
+import { createHeldPlayback } from './held-playback.js';
 import { createReports } from './reports.js';
 import { findReason, openSource, prepare } from './sources.js';
 
@@ -34,10 +34,6 @@ export function createPlayer({ audio, api, worker, hooks }) {
     isPlaying: false,
     isLoading: false,
   };
-  /** @type {Awaited<ReturnType<typeof beginPlayback>> | undefined} */
-  let playback;
-  /** @type {Promise<void> | undefined} of the playback before */
-  let ending;
   /** @type {import('./sources.js').Source | undefined} */
   let source;
   let placeSeconds = 0;
@@ -50,6 +46,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
 
   const position = () => (source && seekTimer === undefined ? source.position() : placeSeconds);
   const reports = createReports({ audio, position, onRefused: recover });
+  const playbacks = createHeldPlayback({ api, reports });
 
   async function load({ takeover = false } = {}) {
     unload();
@@ -57,7 +54,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
     state.isLoading = true;
     hooks.changed();
     try {
-      await ensurePlayback(takeover, signal);
+      const playback = await playbacks.ensure(state.track.id, { takeover, signal });
       const { track, quality, way } = state;
       const wanted = { track, quality, way, playback, signal, positionSeconds: placeSeconds };
       const onError = (error) => signal.aborted || void diagnose(error);
@@ -92,29 +89,6 @@ export function createPlayer({ audio, api, worker, hooks }) {
     audio.load();
   }
 
-  async function ensurePlayback(
-    /** @type {boolean} */ takeover,
-    /** @type {AbortSignal} */ signal,
-  ) {
-    const { id } = state.track;
-    if (playback?.trackId === id) return;
-    endPlayback();
-    // its place may be the only one there is
-    await ending;
-    signal.throwIfAborted();
-    const begun = await beginPlayback(api, id, { takeover });
-    if (signal.aborted) void begun.end();
-    signal.throwIfAborted();
-    playback = begun;
-    reports.begin(playback);
-  }
-
-  function endPlayback() {
-    if (!playback) return;
-    ending = playback.end(reports.end());
-    playback = undefined;
-  }
-
   async function resume() {
     try {
       await audio.play();
@@ -142,11 +116,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
   /** Goes on by itself where that is possible: with another grant, or another token. */
   async function recover(/** @type {Refusal} */ refusal) {
     const isGrantOver = refusal.code === 'grant_ended' || refusal.code === 'invalid_grant';
-    if (isGrantOver) {
-      reports.end();
-      playback?.forget();
-      playback = undefined;
-    }
+    if (isGrantOver) playbacks.forget();
     // asked for again the service had an answer: what failed may have passed
     const isPassing = isGrantOver || refusal.code === 'unplayable';
     if (isPassing && performance.now() - retriedAt > RETRY_INTERVAL_MS) {
@@ -207,10 +177,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
   addEventListener('pagehide', () => {
     unload();
     state.isPlaying = false;
-    // nobody will be here when the report is answered
-    reports.end();
-    void playback?.end();
-    playback = undefined;
+    playbacks.leave();
   });
 
   return {
@@ -221,7 +188,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
     /** Takes a track without asking for anything yet. */
     cue(track, startSeconds = 0) {
       unload();
-      if (state.track !== track) endPlayback();
+      if (state.track !== track) playbacks.end();
       Object.assign(state, { track, isPlaying: false });
       placeSeconds = startSeconds;
       hooks.changed();

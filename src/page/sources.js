@@ -42,10 +42,12 @@ export async function openSource({ audio, api, worker, noted }, wanted) {
   signal.throwIfAborted();
 
   const plain = trackPath(track.id);
+  // what the browser has of this state of the track it need not ask for again
+  const stateful = withQuery(plain, `v=${track.etag.replaceAll('"', '')}`);
   // an audio element sends nothing but the address; so the probe must not send more either
   const send =
     way === 'fetch' ? (url, init) => api.call(url, { ...init, isQuiet: true }) : api.callOpen;
-  const probe = (url) => () => send(url, { headers: { Range: 'bytes=0-0' } });
+  const probe = (url) => () => send(url, { headers: { Range: 'bytes=0-0' }, cache: 'no-store' });
   const common = { audio, signal, positionSeconds, onError };
 
   if (quality.id === 'hls') {
@@ -53,7 +55,7 @@ export async function openSource({ audio, api, worker, noted }, wanted) {
     const token = way === 'fetch' ? api.token : undefined;
     return { ...(await openHlsSource({ ...common, url, token })), probe: probe(url) };
   }
-  const url = withQuery(way === 'grant' ? playback.url : plain, quality.query);
+  const url = withQuery(way === 'grant' ? playback.url : stateful, quality.query);
   if (way === 'fetch') {
     return {
       ...(await openMediaSource({ ...common, api, track, quality, url })),
@@ -64,6 +66,7 @@ export async function openSource({ audio, api, worker, noted }, wanted) {
     ...common,
     address: (seconds) => (seconds > 0 ? withQuery(url, `start=${seconds.toFixed(3)}`) : url),
     isReady: quality.growsFirst ? () => prepare(api, track, quality) : undefined,
+    jumpsByStart: quality.jumpsByStart,
     resume: wanted.resume,
   });
   return { ...opened, probe: probe(url) };

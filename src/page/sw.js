@@ -47,6 +47,7 @@ async function answer(request, clientId) {
     headers,
     mode: 'cors',
     credentials: 'omit',
+    cache: request.cache,
     signal: request.signal,
   });
   if (response.status === 401) tokens.delete(clientId);

@@ -4,6 +4,7 @@ import { IMAGE_HEAD_BYTES, type Images, type ImageType } from '../adapters/image
 import { TagReadingFailed, type TagReader } from '../adapters/tag-reader';
 import { AppError } from '../errors';
 import { type OpenedTrack } from '../storage/track-store';
+import { unquote } from '../streaming/entity-tag';
 import { formatEntityTag, lastModifiedSecondsOf, type SelectedTrack } from './track-source';
 
 /** The picture of a track, in the state in which it was found. */
@@ -139,8 +140,4 @@ async function reading<T>(read: () => Promise<T>): Promise<T> {
 
 function changed(): never {
   throw new AppError('track_unavailable', 'The picture has just been changed; try again');
-}
-
-function unquote(entityTag: string): string {
-  return entityTag.slice(1, -1);
 }

@@ -1,6 +1,8 @@
 import { type Ffmpeg } from '../adapters/ffmpeg';
 import { encoderLevel, levelFilter, TRUE_PEAK_LIMIT_DBTP } from '../audio/level';
 import { AppError } from '../errors';
+import { unquote } from '../streaming/entity-tag';
+import { KEPT_FOR_A_DAY } from '../streaming/response-plan';
 import { type Derivation, type Derive, type StoredOriginal } from './derivation';
 import { explainFailure, requireDescriptor, undecodable } from './ffmpeg-failures';
 import { type LoudnessMeter } from './loudness-meter';
@@ -34,14 +36,33 @@ const SELECTED_FORMAT_FIELD = 'X-Selected-Format';
 export function createTranscoder(deps: TranscoderDeps): Derive<Derivation | StoredOriginal> {
   return async (selected, { query }) => {
     const wanted = parseTranscodeOptions(query);
-    if (!wanted) return { furtherFields: {} };
+    const original = chooseOriginal(selected, query);
+    if (!wanted) return original;
+    const isStateNamed = namesState(query, selected);
     const source = await describeSound(selected, deps.metadata);
-    if (wanted.format !== 'auto') return derive(deps, selected, { ...wanted, source });
+    if (wanted.format !== 'auto')
+      return derive(deps, selected, { ...wanted, source, isStateNamed });
     const { reason, chosen } = choose(wanted, source);
-    if (!chosen)
-      return { furtherFields: { [SELECTED_FORMAT_FIELD]: `original; reason=${reason}` } };
-    return derive(deps, selected, { ...wanted, ...chosen, source, reason });
+    if (!chosen) {
+      const selectedFormat = `original; reason=${reason}`;
+      return {
+        furtherFields: { ...original.furtherFields, [SELECTED_FORMAT_FIELD]: selectedFormat },
+      };
+    }
+    return derive(deps, selected, { ...wanted, ...chosen, source, isStateNamed, reason });
   };
+}
+
+/** The stored track, for a query that asks for no other form of it. */
+export function chooseOriginal(selected: SelectedTrack, query: URLSearchParams): StoredOriginal {
+  return {
+    furtherFields: namesState(query, selected) ? { 'Cache-Control': KEPT_FOR_A_DAY } : {},
+  };
+}
+
+/** Whether an address says which state of the track it is for, and that is the one it is in. */
+function namesState(query: URLSearchParams, { entityTag }: SelectedTrack): boolean {
+  return query.get('v') === unquote(entityTag);
 }
 
 /** What is chosen for a line, and why; without a choice the original. */
@@ -65,13 +86,15 @@ function choose(
 
 type Wanted = TranscodeOptions & {
   readonly source: SourceSound | undefined;
+  /** the address names the state that the track is in */
+  readonly isStateNamed: boolean;
   readonly reason?: string;
 };
 
 function derive(
   { ffmpeg, meter, targetLufs }: TranscoderDeps,
   selected: SelectedTrack,
-  { source, reason, ...options }: Wanted,
+  { source, isStateNamed, reason, ...options }: Wanted,
 ): Derivation {
   if (!source) throw new AppError('track_undecodable', 'There is no sound in this track');
   const form = resolveForm(options, source);
@@ -95,6 +118,7 @@ function derive(
       entityTag: `"${key}"`,
       lastModifiedSeconds: describeOriginal(selected).lastModifiedSeconds,
       contentDisposition: formatInlineName(`${fileName.slice(0, dot)}.${form.extension}`),
+      ...(isStateNamed ? { cacheControl: KEPT_FOR_A_DAY } : {}),
       ...(reason === undefined
         ? {}
         : { furtherFields: { [SELECTED_FORMAT_FIELD]: `${chosen}; reason=${reason}` } }),

@@ -23,6 +23,11 @@ export function tagContent(content: Uint8Array, prefix = ''): string {
   return `"${prefix}${hash('sha256', content, 'base64url').slice(0, 22)}"`;
 }
 
+/** A strong tag as addresses carry it: without its quotes. */
+export function unquote(entityTag: string): string {
+  return entityTag.slice(1, -1);
+}
+
 /** One entity tag and nothing else, or undefined. */
 export function parseEntityTag(field: string): EntityTag | undefined {
   const match = ENTITY_TAG.exec(field);

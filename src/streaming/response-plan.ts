@@ -41,6 +41,11 @@ export interface PreparedRepresentation {
 const CACHE_CONTROL = 'private, no-cache';
 /** For addresses that name the state of what they lead to. */
 export const IMMUTABLE = 'private, max-age=31536000, immutable';
+/**
+ * For a track under an address that names its state, about as long as a playback may last: a player
+ * that jumps within what its browser has asks for nothing.
+ */
+export const KEPT_FOR_A_DAY = 'private, max-age=86400';
 
 /**
  * Decides status, fields and bytes of a GET or HEAD: the preconditions in their order, then the

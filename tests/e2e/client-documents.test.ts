@@ -1,21 +1,16 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { chromium, type Browser } from 'playwright-core';
-import { findChromium } from '../support/chromium';
+import { type Browser } from 'playwright-core';
+import { itInChromium, launchChromium } from '../support/chromium';
+import { startPageServer, type PageServer } from '../support/page-server';
 import { startService, stopServices, type ServiceProcess } from '../support/service-process';
 import { signToken } from '../support/sign-token';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 
 const TIMEOUT_MS = 60_000;
 const SAMPLES = join(__dirname, '../../samples');
-const executable = findChromium();
-// in CI a browser that is missing is a failure
-const itInChromium = executable === undefined && process.env.CI === undefined ? it.skip : it;
 
 /** The examples that say so, by name, as they stand in the document. */
 const examples = new Map(
@@ -27,14 +22,12 @@ const examples = new Map(
 );
 
 let service: ServiceProcess;
-let pages: Server;
+let pages: PageServer;
 let browser: Browser | undefined;
-let origin: string;
 
 beforeAll(async () => {
   service = await startService({ AUDIO_FILES_DIR: SAMPLES, CACHE_DIR: createTempFolder() });
-  // another origin than the service's, as with most clients
-  pages = createServer((req, res) => {
+  pages = await startPageServer((req, res) => {
     const name = (req.url ?? '').slice(1);
     res.setHeader('Content-Type', name.endsWith('.js') ? 'text/javascript' : 'text/html');
     if (name === 'hls.min.js') {
@@ -48,14 +41,7 @@ beforeAll(async () => {
     const head = name.endsWith('.html') ? `<!doctype html><script>${known}</script>` : '';
     res.end(head + (examples.get(name) ?? ''));
   });
-  pages.listen(0, '127.0.0.1');
-  await once(pages, 'listening');
-  origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
-  if (executable === undefined) return;
-  browser = await chromium.launch({
-    executablePath: executable,
-    args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
-  });
+  browser = await launchChromium();
 }, TIMEOUT_MS);
 
 afterAll(async () => {
@@ -84,7 +70,7 @@ describe('the examples of docs/clients.md', () => {
       page.setDefaultTimeout(30_000);
       const errors: string[] = [];
       page.on('pageerror', (error) => errors.push(error.message));
-      await page.goto(`${origin}/${name}`);
+      await page.goto(`${pages.origin}/${name}`);
       await page.waitForFunction('player.readyState >= 2 && player.duration > 11');
       await page.evaluate('player.play()');
       await page.waitForFunction('player.currentTime > 0.3');

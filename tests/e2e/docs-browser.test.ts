@@ -1,14 +1,11 @@
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import { findChromium } from '../support/chromium';
+import { type Browser, type Page } from 'playwright-core';
+import { itInChromium, launchChromium } from '../support/chromium';
 import { startService, stopServices, type ServiceProcess } from '../support/service-process';
 import { signToken } from '../support/sign-token';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 
 const TIMEOUT_MS = 60_000;
-const executable = findChromium();
-// in CI a browser that is missing is a failure
-const itInChromium = executable === undefined && process.env.CI === undefined ? it.skip : it;
 
 let service: ServiceProcess;
 let browser: Browser | undefined;
@@ -20,9 +17,7 @@ beforeAll(async () => {
     AUDIO_FILES_DIR: join(__dirname, '../../samples'),
     CACHE_DIR: createTempFolder(),
   });
-  if (executable === undefined) return;
-  // containers have no user namespaces
-  browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] });
+  browser = await launchChromium();
 }, TIMEOUT_MS);
 
 afterAll(async () => {

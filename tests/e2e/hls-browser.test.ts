@@ -1,11 +1,9 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { type Browser, type Page } from 'playwright-core';
 import { ffmpeg } from '../support/audio-files';
-import { findChromium } from '../support/chromium';
+import { itInChromium, launchChromium } from '../support/chromium';
+import { startPageServer, type PageServer } from '../support/page-server';
 import { startService, stopServices, type ServiceProcess } from '../support/service-process';
 import { signToken } from '../support/sign-token';
 import { SWEEPS } from '../support/sounds';
@@ -55,13 +53,9 @@ interface State {
   readonly ended: boolean;
 }
 
-const executable = findChromium();
-// in CI a browser that is missing is a failure
-const itInChromium = executable === undefined && process.env.CI === undefined ? it.skip : it;
-
 const library = createTempFolder();
 let service: ServiceProcess;
-let pages: Server;
+let pages: PageServer;
 let browser: Browser | undefined;
 let page: Page;
 
@@ -80,19 +74,12 @@ beforeAll(async () => {
   ]);
   service = await startService({ AUDIO_FILES_DIR: library, CACHE_DIR: createTempFolder() });
   const script = readFileSync(require.resolve('hls.js/dist/hls.min.js'));
-  pages = createServer((req, res) => {
+  pages = await startPageServer((req, res) => {
     const isScript = req.url === '/hls.js';
     res.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html; charset=utf-8');
     res.end(isScript ? script : PAGE);
   });
-  pages.listen(0, '127.0.0.1');
-  await once(pages, 'listening');
-  if (executable === undefined) return;
-  browser = await chromium.launch({
-    executablePath: executable,
-    // containers have no user namespaces, and nobody who would click
-    args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
-  });
+  browser = await launchChromium();
 }, TIMEOUT_MS);
 
 afterAll(async () => {
@@ -106,7 +93,7 @@ beforeEach(async () => {
   if (!browser) return;
   page = await browser.newPage();
   page.setDefaultTimeout(STEP_TIMEOUT_MS);
-  await page.goto(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/`);
+  await page.goto(pages.origin);
 });
 afterEach(async () => {
   if (browser) await page.close();

@@ -1,34 +1,19 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
-import { type Browser } from 'playwright-core';
 import { PAGE_FILES } from '../../src/controllers/page-controller';
 import { ffmpeg } from '../support/audio-files';
-import {
-  itInChromium,
-  launchBrowser,
-  openPlayer,
-  startPlayerService,
-  untilInPage,
-  type OpenOptions,
-  type PlayerPage,
-  type PlayerService,
-} from '../support/player-page';
+import { itInChromium } from '../support/chromium';
+import { untilInPage, usePlayer } from '../support/player-page';
 import { startService, stopServices } from '../support/service-process';
 import { signToken } from '../support/sign-token';
-import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 
 const TIMEOUT_MS = 60_000;
 const SECONDS = 40;
 /** More than a page of the list. */
 const TRACKS = 55;
 
-const library = createTempFolder();
-let service: PlayerService;
-let browser: Browser | undefined;
-let player: PlayerPage | undefined;
-
-beforeAll(async () => {
+const suite = usePlayer(async (library) => {
   mkdirSync(join(library, 'Album'));
   const tone = ['-f', 'lavfi', '-i', `sine=440:d=${SECONDS}`, '-ac', '1', '-b:a', '64k'];
   const names = Array.from({ length: TRACKS }, (_, i) => `Song ${String(i).padStart(2, '0')}`);
@@ -43,27 +28,9 @@ beforeAll(async () => {
       join(library, 'Album', `${name}.mp3`),
     ]),
   ]);
-  service = await startPlayerService({ AUDIO_FILES_DIR: library });
-  browser = await launchBrowser();
-}, TIMEOUT_MS);
-
-afterEach(async () => {
-  await player?.close();
-  player = undefined;
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await service.app.close();
-  await stopServices();
-  removeTempFolders();
-}, TIMEOUT_MS);
-
-async function open(options: OpenOptions = {}): Promise<PlayerPage> {
-  player = await openPlayer(browser!, service, options);
-  await player.page.waitForSelector('.track');
-  return player;
-}
+afterAll(stopServices);
 
 describe('the files of the player page', () => {
   it('are all in the list of what is served', () => {
@@ -103,11 +70,11 @@ describe('the player page', () => {
   itInChromium(
     'keeps the token out of addresses, history and storage, and asks for nothing before it has one',
     async () => {
-      const before = service.requests.length;
-      const { page, token, problems } = await open();
-      expect(page.url()).toBe(`${service.origin}/`);
-      await player!.choose('way', 'worker');
-      await player!.play('Song 01');
+      const before = suite.service.requests.length;
+      const { page, token, problems, choose, play } = await suite.open();
+      expect(page.url()).toBe(`${suite.service.origin}/`);
+      await choose('way', 'worker');
+      await play('Song 01');
       const stored = await page.evaluate(
         `(async () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie,
           await indexedDB.databases(), await caches.keys(), history.length, location.href]))()`,
@@ -115,7 +82,7 @@ describe('the player page', () => {
       expect(String(stored)).not.toContain(token);
       await page.goBack();
       expect(page.url()).not.toContain(token);
-      const asked = service.requests.slice(before);
+      const asked = suite.service.requests.slice(before);
       expect(asked.filter(({ url }) => url.includes(token))).toEqual([]);
       expect(
         asked.filter(
@@ -131,18 +98,17 @@ describe('the player page', () => {
   itInChromium(
     'takes a token from its field',
     async () => {
-      const before = service.requests.length;
-      player = await openPlayer(browser!, service, { token: '' });
-      const { page } = player;
-      await player.untilNotice(/token is needed/);
-      expect(service.requests.slice(before).filter(({ url }) => url.startsWith('/api'))).toEqual(
-        [],
-      );
+      const before = suite.service.requests.length;
+      const { page, problems, untilNotice } = await suite.open({ token: '' });
+      await untilNotice(/token is needed/);
+      expect(
+        suite.service.requests.slice(before).filter(({ url }) => url.startsWith('/api')),
+      ).toEqual([]);
       await page.click('#notice [data-action]');
       await page.fill('#token-dialog input', signToken());
       await page.keyboard.press('Enter');
       await page.waitForSelector('.track');
-      expect(player.problems).toEqual([]);
+      expect(problems).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -150,7 +116,7 @@ describe('the player page', () => {
   itInChromium(
     'lists as one scrolls, and finds without regard to case and accents',
     async () => {
-      const { page } = await open();
+      const { page } = await suite.open();
       expect(await page.textContent('#count')).toBe(`${TRACKS} tracks`);
       await page.locator('.track').last().scrollIntoViewIfNeeded();
       await untilInPage(page, `document.querySelectorAll('.track').length === ${TRACKS}`);
@@ -165,7 +131,7 @@ describe('the player page', () => {
   itInChromium(
     'is played by keys alone',
     async () => {
-      const { page, untilPlayingFrom, position } = await open();
+      const { page, problems, untilPlayingFrom, position } = await suite.open();
       await page.focus('.track');
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Enter');
@@ -192,7 +158,7 @@ describe('the player page', () => {
       await page.keyboard.press('Space');
       await untilPlayingFrom(0.1);
       expect(await page.textContent('#title')).toBe('Song 02');
-      expect(player!.problems).toEqual([]);
+      expect(problems).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -200,14 +166,14 @@ describe('the player page', () => {
   itInChromium(
     'begins where the fragment says, and has the next form made ahead',
     async () => {
-      const before = service.requests.length;
+      const before = suite.service.requests.length;
       const track = encodeURIComponent('Album/Song 03');
-      const { page, untilPlayingFrom, position } = await open({
+      const { page, choose, untilPlayingFrom, position } = await suite.open({
         fragment: `&track=${track}&t=0:20.5`,
       });
       await untilInPage(page, `document.getElementById('title').textContent === 'Song 03'`);
       expect(page.url()).not.toContain('token');
-      await player!.choose('quality', 'mp3');
+      await choose('quality', 'mp3');
       await page.click('#play');
       await untilPlayingFrom(20.5);
       expect(await position()).toBeLessThan(30);
@@ -216,7 +182,9 @@ describe('the player page', () => {
         `[...document.querySelectorAll('#network-rows td')]
         .some(({ textContent }) => textContent === '/Song 04/prepare?format=mp3')`,
       );
-      const prepared = service.requests.slice(before).find(({ url }) => url.includes('/prepare'));
+      const prepared = suite.service.requests
+        .slice(before)
+        .find(({ url }) => url.includes('/prepare'));
       expect(prepared).toMatchObject({
         method: 'POST',
         url: '/api/stream/Album%2FSong%2004/prepare?format=mp3',
@@ -228,8 +196,8 @@ describe('the player page', () => {
   itInChromium.each(['light', 'dark'] as const)(
     'has nothing that axe would have to say, %s and on a phone as well',
     async (colorScheme) => {
-      const { page, problems } = await open({ colorScheme });
-      await player!.play('Song 01');
+      const { page, problems, play } = await suite.open({ colorScheme });
+      await play('Song 01');
       await page.click('.network summary');
       const find = async (): Promise<unknown> =>
         page.evaluate(

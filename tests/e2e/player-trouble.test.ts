@@ -1,19 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sign } from 'jsonwebtoken';
-import { type Browser } from 'playwright-core';
 import { ffmpeg } from '../support/audio-files';
-import {
-  isMedia,
-  itInChromium,
-  launchBrowser,
-  openPlayer,
-  startPlayerService,
-  type PlayerPage,
-  type PlayerService,
-} from '../support/player-page';
+import { itInChromium } from '../support/chromium';
+import { isMedia, usePlayer, type PlayerPage, type PlayerService } from '../support/player-page';
 import { signToken, TEST_SECRET, uniqueSubject } from '../support/sign-token';
-import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 import { until } from '../support/until';
 
 const TIMEOUT_MS = 60_000;
@@ -21,33 +12,12 @@ const TIMEOUT_MS = 60_000;
 const SECONDS = 150;
 const HOUR_SECONDS = 3600;
 
-const library = createTempFolder();
-let service: PlayerService;
-let other: PlayerService | undefined;
-let browser: Browser | undefined;
-let player: PlayerPage | undefined;
-
-beforeAll(async () => {
+const suite = usePlayer(async (library) => {
   const input = ['-f', 'lavfi', '-i', `sine=330:d=${SECONDS}`, '-ar', '48000', '-ac', '2'];
   await ffmpeg([...input, '-metadata', 'title=Long Song', join(library, 'a.wav')]);
   const short = ['-f', 'lavfi', '-i', 'sine=440:d=5'];
   await ffmpeg([...short, '-metadata', 'title=Short Song', join(library, 'b.mp3')]);
-  service = await startPlayerService({ AUDIO_FILES_DIR: library });
-  browser = await launchBrowser();
-}, TIMEOUT_MS);
-
-afterEach(async () => {
-  await player?.close();
-  player = undefined;
-  await other?.app.close();
-  other = undefined;
 });
-
-afterAll(async () => {
-  await browser?.close();
-  await service.app.close();
-  removeTempFolders();
-}, TIMEOUT_MS);
 
 /** A token of this subject that is good for ten minutes of the service's clock. */
 function tokenOf(subject: string, { now }: { readonly now: number }): string {
@@ -61,8 +31,7 @@ async function playLong(
   options: { token?: string } = {},
   way = 'grant',
 ): Promise<PlayerPage> {
-  player = await openPlayer(browser!, at, options);
-  await player.page.waitForSelector('.track');
+  const player = await suite.open(options, at);
   await player.choose('way', way);
   await player.play('Long Song');
   return player;
@@ -83,16 +52,16 @@ describe('the player page in trouble', () => {
   itInChromium(
     'plays and jumps on by its grant when the token is over, and asks for one when it needs it',
     async () => {
-      other = await startPlayerService({ AUDIO_FILES_DIR: library });
+      const other = await suite.startOther();
       const subject = uniqueSubject();
-      const { page, seekTo, untilPlayingFrom } = await playLong(other, {
+      const { page, problems, seekTo, untilPlayingFrom } = await playLong(other, {
         token: tokenOf(subject, { now: Date.now() }),
       });
       other.skipSeconds(HOUR_SECONDS);
       await seekTo(0.66);
       await untilPlayingFrom(SECONDS * 0.66 + 0.3);
       expect(await page.isVisible('#token-dialog')).toBe(false);
-      expect(player!.problems).toEqual([]);
+      expect(problems).toEqual([]);
 
       await page.click('.track:has-text("Short Song")');
       await page.fill(
@@ -109,7 +78,7 @@ describe('the player page in trouble', () => {
   itInChromium(
     'asks for another token where the Service Worker has none that holds, and keeps the place',
     async () => {
-      other = await startPlayerService({ AUDIO_FILES_DIR: library });
+      const other = await suite.startOther();
       const subject = uniqueSubject();
       const token = tokenOf(subject, { now: Date.now() });
       const { page, seekTo, untilPlayingFrom } = await playLong(other, { token }, 'worker');
@@ -129,8 +98,8 @@ describe('the player page in trouble', () => {
   itInChromium(
     'says that its playback was ended, and goes on with another',
     async () => {
-      const { token, seekTo, untilNotice, untilPlayingFrom } = await playLong(service);
-      await revoke(service, token);
+      const { token, seekTo, untilNotice, untilPlayingFrom } = await playLong(suite.service);
+      await revoke(suite.service, token);
       await seekTo(0.66);
       await untilNotice(/was ended/);
       await untilPlayingFrom(SECONDS * 0.66);
@@ -141,18 +110,18 @@ describe('the player page in trouble', () => {
   itInChromium(
     'survives fifty jumps in five seconds',
     async () => {
-      const { page, untilPlayingFrom } = await playLong(service);
-      const before = service.requests.length;
+      const { page, problems, seekTo, untilPlayingFrom } = await playLong(suite.service);
+      const before = suite.service.requests.length;
       for (let i = 0; i < 50; i += 1) {
-        await player!.seekTo(((i * 37) % 50) / 60 + 0.1);
+        await seekTo(((i * 37) % 50) / 60 + 0.1);
         await page.waitForTimeout(100);
       }
-      await player!.seekTo(0.5);
+      await seekTo(0.5);
       await untilPlayingFrom(SECONDS * 0.5 + 0.3);
-      const asked = service.requests.slice(before);
+      const asked = suite.service.requests.slice(before);
       expect(asked.filter(({ status }) => status === 429)).toEqual([]);
       expect(asked.filter(isMedia).length).toBeLessThanOrEqual(100);
-      expect(player!.problems).toEqual([]);
+      expect(problems).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -160,17 +129,14 @@ describe('the player page in trouble', () => {
   itInChromium(
     'offers to end what plays elsewhere',
     async () => {
-      other = await startPlayerService({
-        AUDIO_FILES_DIR: library,
-        MAX_PLAYBACKS_PER_SUBJECT: '1',
-      });
+      const other = await suite.startOther({ MAX_PLAYBACKS_PER_SUBJECT: '1' });
       const token = signToken();
       const begun = await fetch(`${other.origin}/api/stream/b/playback`, {
         method: 'POST',
         headers: { Authorization: `Bearer ${token}` },
       });
       expect(begun.status).toBe(201);
-      player = await openPlayer(browser!, other, { token });
+      const player = await suite.open({ token }, other);
       await player.page.click('.track:has-text("Long Song")');
       await player.untilNotice(/elsewhere already \(“b”\)/);
       await player.page.click('#notice [data-action]');
@@ -183,13 +149,9 @@ describe('the player page in trouble', () => {
   itInChromium(
     'tells in plain words what was refused, with a way on',
     async () => {
-      other = await startPlayerService({
-        AUDIO_FILES_DIR: library,
-        FFMPEG_PATH: '/nowhere/ffmpeg',
-      });
-      player = await openPlayer(browser!, other);
+      const other = await suite.startOther({ FFMPEG_PATH: '/nowhere/ffmpeg' });
+      const player = await suite.open({}, other);
       const { page } = player;
-      await page.waitForSelector('.track');
       await player.choose('quality', 'opus');
       await page.click('.track:has-text("Long Song")');
       await player.untilNotice(/cannot convert.*Play the original/);
@@ -221,10 +183,7 @@ describe('the player page in trouble', () => {
   itInChromium(
     'reports the end of one track before it closes its addresses, and begins the next after that',
     async () => {
-      other = await startPlayerService({
-        AUDIO_FILES_DIR: library,
-        MAX_PLAYBACKS_PER_SUBJECT: '1',
-      });
+      const other = await suite.startOther({ MAX_PLAYBACKS_PER_SUBJECT: '1' });
       const { play } = await playLong(other);
       const before = other.requests.length;
       for (const title of ['Short Song', 'Long Song', 'Short Song', 'Long Song']) {
@@ -245,12 +204,12 @@ describe('the player page in trouble', () => {
   itInChromium(
     'reports what it plays and ends its playback when it is closed',
     async () => {
-      const { page } = await playLong(service);
-      const before = service.requests.length;
+      const { page } = await playLong(suite.service);
+      const before = suite.service.requests.length;
       await page.click('#play');
       await until(
         () =>
-          service.requests
+          suite.service.requests
             .slice(before)
             .some(({ url, status }) => url.includes('/progress?grant=') && status === 200),
         'the pause is reported',
@@ -258,7 +217,7 @@ describe('the player page in trouble', () => {
       await page.goto('about:blank');
       await until(
         () =>
-          service.requests
+          suite.service.requests
             .slice(before)
             .some(({ method, status }) => method === 'DELETE' && status === 204),
         'the playback is ended',

@@ -34,7 +34,7 @@ async function begin(app: TestApp, trackId: string, authorization: string): Prom
   return data;
 }
 
-function grantOf({ url }: Playback): string {
+function grantOf({ url }: Pick<Playback, 'url'>): string {
   return new URLSearchParams(url.slice(url.indexOf('?'))).get('grant')!;
 }
 
@@ -354,19 +354,25 @@ describe('POST /api/stream/:trackId/playback', () => {
     });
     const { status, data } = parseJson(answer) as { status: string; data: Playback };
     const grant = grantOf(data);
+    const validator = new URL(data.url, 'http://host').searchParams.get('v') ?? '';
     const end = new Date((Math.ceil(nowMs / 1000 + 6 * 3600) + PAUSE_SECONDS) * 1000);
     expect([status, data]).toEqual([
       'success',
       {
         id: expect.stringMatching(/^[\w-]{21}[AQgw]$/) as string,
-        url: `${path}?grant=${grant}`,
+        url: `${path}?grant=${grant}&v=${validator}`,
         hlsUrl: `${path}/hls/master.m3u8?grant=${grant}`,
         artworkUrl: `${path}/artwork?grant=${grant}`,
         waveformUrl: `${path}/waveform?grant=${grant}`,
         expiresAt: end.toISOString(),
       },
     ]);
-    expect((await ask(app, data.url)).content).toEqual(patternedBytes(1000));
+    const { content, headers } = await ask(app, data.url);
+    expect(content).toEqual(patternedBytes(1000));
+    expect(headers).toMatchObject({
+      etag: `"${validator}"`,
+      'cache-control': 'private, max-age=86400',
+    });
   });
 
   it.each([
@@ -398,10 +404,12 @@ describe('POST /api/stream/:trackId/playback', () => {
 
   it('counts failures by address, and a grant that is right never', async () => {
     const { url } = await begin(app, 'song', bearer());
+    const path = '/api/stream/song';
+    const forged = `${grantOf({ url }).slice(0, -2)}AA`;
     const headers = { 'x-forwarded-for': '198.51.100.7' };
     const statuses: number[] = [];
     for (let i = 0; i < 5; i += 1) {
-      statuses.push((await ask(app, `${url.slice(0, -2)}AA`, { headers })).status);
+      statuses.push((await ask(app, `${path}?grant=${forged}`, { headers })).status);
     }
     expect(statuses).toEqual([403, 403, 403, 429, 429]);
     expect((await ask(app, url, { headers })).status).toBe(200);

@@ -148,6 +148,27 @@ describe('GET /api/stream/:trackId', () => {
     expect(answers.map(({ headers }) => headers.etag)).toEqual([etag, etag, etag]);
   });
 
+  it.each(['format=original&', ''])(
+    'may be kept for a day under an address that names the state of the track: %s',
+    async (query) => {
+      const etag = String((await get()).headers.etag);
+      const ask = (v: string, fields = {}) =>
+        get(fields, { path: `/api/stream/song?${query}v=${v}` });
+      const current = etag.slice(1, -1);
+      for (const fields of [{}, { range: 'bytes=5-9' }, { 'if-none-match': etag }]) {
+        const { headers } = await ask(current, fields);
+        expect(headers).toMatchObject({ etag, 'cache-control': 'private, max-age=86400' });
+      }
+      // another state: the track as it is now, to be asked for again
+      for (const v of ['', 'old', `${current}x`, encodeURIComponent(etag)]) {
+        const { status, headers } = await ask(v);
+        expect([status, headers['cache-control']]).toEqual([200, 'private, no-cache']);
+      }
+      const refused = await ask(current, { range: 'bytes=9999999-' });
+      expect([refused.status, refused.headers['cache-control']]).toEqual([416, 'no-store']);
+    },
+  );
+
   it('answers 304 with what a cache updates, and nothing else of the track', async () => {
     const etag = String((await get()).headers.etag);
     const answer = await get({ 'if-none-match': `"other", W/${etag}` });

@@ -285,6 +285,31 @@ describe('what is asked for', () => {
   });
 });
 
+describe('another form under an address that names the state of its track', () => {
+  it.each(['format=mp3', 'format=opus', 'format=auto&maxBitrate=64', 'format=auto'])(
+    'may be kept for a day: %s',
+    async (query) => {
+      const original = await ask('song', { method: 'HEAD' });
+      const v = String(original.headers.etag).slice(1, -1);
+      for (const method of ['HEAD', 'GET']) {
+        const { status, headers } = await ask(`song?${query}&v=${v}`, { method });
+        expect([status, headers['cache-control']]).toEqual([200, 'private, max-age=86400']);
+        const fields = { 'if-none-match': String(headers.etag) };
+        const again = await ask(`song?${query}&v=${v}`, { method, headers: fields });
+        expect([again.status, again.headers['cache-control']]).toEqual([
+          304,
+          'private, max-age=86400',
+        ]);
+        const old = await ask(`song?${query}&v=old`, { method });
+        expect([old.headers.etag, old.headers['cache-control']]).toEqual([
+          headers.etag,
+          'private, no-cache',
+        ]);
+      }
+    },
+  );
+});
+
 describe('POST /api/stream/:trackId/prepare', () => {
   const post = { method: 'POST', headers: { 'content-length': '0' } } as const;
 

@@ -1,11 +1,11 @@
 import { type RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { createRequestListener } from '../../src/app';
 import { startApp, type TestApp } from './build-app';
-import { findChromium } from './chromium';
+import { launchChromium } from './chromium';
 import { signToken } from './sign-token';
-import { createTempFolder } from './temp-folder';
+import { createTempFolder, removeTempFolders } from './temp-folder';
 import { until } from './until';
 
 /** A request as the service got it. */
@@ -67,22 +67,6 @@ export function isMedia({ method, url }: SeenRequest): boolean {
   return method === 'GET' && /^\/api\/stream\/[^/?]+(?:\/hls\/[^?]+|)(?:\?|$)/.test(url);
 }
 
-const executable = findChromium();
-
-/** In CI a browser that is missing is a failure. */
-export const itInChromium: jest.It =
-  executable === undefined && process.env.CI === undefined ? it.skip : it;
-
-/** @returns undefined where there is no Chromium */
-export async function launchBrowser(): Promise<Browser | undefined> {
-  if (executable === undefined) return undefined;
-  return chromium.launch({
-    executablePath: executable,
-    // containers have no user namespaces, and nobody who would click
-    args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
-  });
-}
-
 /** The player page in a browser of its own storage. */
 export interface PlayerPage {
   readonly page: Page;
@@ -140,7 +124,7 @@ export async function untilInPage(page: Page, expression: string): Promise<void>
   }
 }
 
-export async function openPlayer(
+async function openPlayer(
   browser: Browser,
   { origin }: PlayerService,
   { token = signToken(), fragment = '', ...options }: OpenOptions = {},
@@ -186,6 +170,69 @@ export async function openPlayer(
     },
     async close() {
       await context.close();
+    },
+  };
+}
+
+const SET_UP_TIMEOUT_MS = 60_000;
+
+/** Library, service and browser of a suite. */
+export interface PlayerSuite {
+  readonly library: string;
+  readonly service: PlayerService;
+  /** only in tests that are for Chromium */
+  readonly browser: Browser;
+  /** Opens the page, for the rest of the test, and waits for its tracks where it has a token. */
+  open(options?: OpenOptions, service?: PlayerService): Promise<PlayerPage>;
+  /** Another service on the same library, for the rest of the test. */
+  startOther(env?: Readonly<Record<string, string>>): Promise<PlayerService>;
+}
+
+/** Sets all up before the tests of a suite, and takes it down behind them. */
+export function usePlayer(
+  makeTracks: (library: string) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): PlayerSuite {
+  const library = createTempFolder();
+  const opened: { close(): Promise<void> }[] = [];
+  let service: PlayerService;
+  let browser: Browser | undefined;
+
+  const closeOpened = async (): Promise<void> => {
+    for (const one of opened.splice(0).reverse()) await one.close();
+  };
+
+  beforeAll(async () => {
+    await makeTracks(library);
+    service = await startPlayerService({ AUDIO_FILES_DIR: library, ...env });
+    browser = await launchChromium();
+  }, SET_UP_TIMEOUT_MS);
+  afterEach(closeOpened);
+  afterAll(async () => {
+    await browser?.close();
+    await service.app.close();
+    removeTempFolders();
+  }, SET_UP_TIMEOUT_MS);
+
+  return {
+    library,
+    get service() {
+      return service;
+    },
+    get browser() {
+      if (!browser) throw new TypeError('there is no Chromium');
+      return browser;
+    },
+    async open(options = {}, at = service) {
+      const player = await openPlayer(this.browser, at, options);
+      opened.push(player);
+      if (options.token !== '') await player.page.waitForSelector('.track');
+      return player;
+    },
+    async startOther(further = {}) {
+      const other = await startPlayerService({ AUDIO_FILES_DIR: library, ...further });
+      opened.push(other.app);
+      return other;
     },
   };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const script = join(__dirname, '../../../.ci/install-tools');
-const all = ['redis-server', 'ffmpeg', 'curl', 'wget', 'aria2c', 'chromium'];
+const all = ['redis-server', 'ffmpeg', 'curl', 'wget', 'aria2c', 'chromium', 'firefox-esr'];
 
 describe('.ci/install-tools', () => {
   let workDir: string;
@@ -49,7 +49,7 @@ describe('.ci/install-tools', () => {
     const { status, calls } = run(['ffmpeg', 'curl', 'apt-get']);
     expect(status).toBe(0);
     expect(calls).toContain('apt-get update');
-    expect(calls).toMatch(/^apt-get install .* redis-server wget aria2 chromium$/m);
+    expect(calls).toMatch(/^apt-get install .* redis-server wget aria2 chromium firefox-esr$/m);
   });
 
   it('asks sudo when it is not root', () => {
@@ -65,7 +65,7 @@ describe('.ci/install-tools', () => {
   ])('names what to install and fails where %s', (_, commands, uid) => {
     const { status, stderr, calls } = run(commands, uid);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/redis-server ffmpeg aria2 chromium$/m);
+    expect(stderr).toMatch(/redis-server ffmpeg aria2 chromium firefox-esr$/m);
     expect(calls).toBe('');
   });
 });
