@@ -184,5 +184,7 @@ export function createPlaybacks({
 function noteReport(playback: KnownPlayback, state: string, time: number): void {
   playback.lastActiveAtMs = time;
   playback.isStopped = state === 'stopped';
+  // Redis has to hear of what begins after that, however soon
+  if (playback.isStopped) playback.learnedAtMs = 0;
   playback.playingUntilMs = state === 'playing' ? time + PLAYING_MS : 0;
 }

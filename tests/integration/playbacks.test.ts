@@ -307,6 +307,19 @@ describe('the cap', () => {
     expect(await isFull(here)).toBe(true);
   });
 
+  it('counts a playback that goes on within the time for which nobody asks again', async () => {
+    const here = await start(1);
+    const playback = newPlayback();
+    await here.begin(playback, false);
+    expect(await here.isOpen(playback)).toBe(true);
+    await here.report(playback.trackId, playback.id, 'anna', {
+      positionSeconds: 20,
+      state: 'stopped',
+    });
+    expect(await here.isOpen(playback)).toBe(true);
+    expect(await isFull(here)).toBe(true);
+  });
+
   it('counts a playback that says it has stopped and has a response open', async () => {
     const here = await start(1);
     const playback = newPlayback();
