@@ -347,6 +347,16 @@ describe('the library', () => {
     await untilListed(['album/a', 'album/b']);
   });
 
+  it('is followed where a folder is made anew at once, which may get the inode of the old one', async () => {
+    put('album/a.mp3');
+    await startAndScan();
+    rmSync(join(root, 'album'), { recursive: true });
+    put('album/b.mp3');
+    await untilListed(['album/b']);
+    put('album/c.mp3');
+    await untilListed(['album/b', 'album/c']);
+  });
+
   it('has of files that differ by extension the one that is opened', async () => {
     put('a.mp3', { title: 'MP3' });
     put('a.MP3', { title: 'Other' });
