@@ -6,10 +6,10 @@ import { announcesContent } from './refuse-content';
 /** What every address but those below answers to. */
 export const ALLOWED_METHODS = 'GET, HEAD, OPTIONS';
 
-/** Below a track, by what follows its id. */
+/** Below a track, by what follows its id; as in the routes, with or without a slash at the end. */
 const OTHER_METHODS = [
-  [/^\/(?:prepare|playback|playback\/[^/]+\/progress)$/, 'POST, OPTIONS'],
-  [/^\/playback\/[^/]+$/, 'PUT, DELETE, OPTIONS'],
+  [/^\/(?:prepare|playback|playback\/[^/]+\/progress)\/?$/, 'POST, OPTIONS'],
+  [/^\/playback\/[^/]+\/?$/, 'PUT, DELETE, OPTIONS'],
 ] as const;
 
 /** The methods of an address (RFC 9110 §10.2.1), which may come with its origin (RFC 9112 §3.2.2). */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeFields } from './fields';
+import { HLS_OPERATIONS } from './hls-operations';
 import { describeGeneral, describeOperation, describeOptions, type Operation } from './operation';
 import { describeParameters } from './parameters';
 import { describeSchemas } from './schemas';
@@ -11,6 +12,7 @@ import { TRACK_OPERATIONS } from './track-operations';
 /** Every operation there is; a route that is not here fails the test that asks for it. */
 export const OPERATIONS: readonly Operation[] = [
   ...TRACK_OPERATIONS,
+  ...HLS_OPERATIONS,
   ...PLAYBACK_OPERATIONS,
   ...SERVICE_OPERATIONS,
 ];

@@ -1,14 +1,12 @@
 import { type ErrorCode } from '../errors';
 import { type FieldUse } from './fields';
 import { type Operation } from './operation';
-import { ACCOUNT_ERRORS, TRACK_ERRORS } from './track-operations';
+import { ACCOUNT_ERRORS, COUNTED, JSON_TYPE, TRACK, TRACK_ERRORS } from './track-answers';
 
-const PLAYBACKS = '/api/stream/{trackId}/playback';
+const PLAYBACKS = `${TRACK}/playback`;
 const PLAYBACK = `${PLAYBACKS}/{id}`;
 const TAG = 'Playback';
-const JSON_TYPE = 'application/json';
 
-const COUNTED: readonly FieldUse[] = ['RateLimit', 'RateLimit-Policy'];
 const ANSWERED: readonly FieldUse[] = [...COUNTED, 'Cache-Control', 'Content-Length'];
 const PLAYBACK_ERRORS = [
   ...ACCOUNT_ERRORS,

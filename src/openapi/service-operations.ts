@@ -1,14 +1,11 @@
 import { type ErrorCode } from '../errors';
 import { DOCS_ASSETS, DOCS_PAGE, type DocsAsset } from './docs-page';
-import { type FieldUse } from './fields';
 import { type Answer, type Operation } from './operation';
 import { TAG_FIELDS } from './parameters';
+import { CACHED, JSON_TYPE, NOT_MODIFIED } from './track-answers';
 
-const JSON_TYPE = 'application/json';
 const TAG = 'Service';
 
-const CACHED: readonly FieldUse[] = ['ETag', 'Cache-Control'];
-const NOT_MODIFIED: Answer = { description: 'The client has it already', fields: CACHED };
 const FILE_ERRORS = [
   'precondition_failed',
   'content_too_large',

@@ -1,80 +1,25 @@
 import { IMAGE_TYPES } from '../adapters/image-type';
-import { type ErrorCode } from '../errors';
 import { MEDIA_TYPES } from '../services/audio-format';
-import { PLAYLIST_TYPE } from '../services/hls-packager';
-import { type FieldUse } from './fields';
-import { type Answer, type Content, type Operation } from './operation';
+import { type Operation } from './operation';
 import { RANGE_FIELDS, TAG_FIELDS, type ParameterName } from './parameters';
+import {
+  ACCOUNT_ERRORS,
+  BYTES,
+  CACHED,
+  COUNTED,
+  describeMedia,
+  JSON_TYPE,
+  MADE_ERRORS,
+  MEDIA_ERRORS,
+  NOT_MODIFIED,
+  OPENED_BY,
+  OPENED_ERRORS,
+  TRACK,
+  TRACK_ERRORS,
+} from './track-answers';
 
-const TRACK = '/api/stream/{trackId}';
 const TAG = 'Tracks';
-const OPENED_BY = ['bearer', 'grant'] as const;
 
-/** Of everything that wants to know who asks. */
-export const ACCOUNT_ERRORS = [
-  'bad_request',
-  'invalid_request',
-  'unauthorized',
-  'invalid_token',
-  'insufficient_scope',
-  'invalid_grant',
-  'content_too_large',
-  'unsupported_media_type',
-  'rate_limited',
-  'keys_unavailable',
-] as const satisfies readonly ErrorCode[];
-
-/** Of what opens a track. */
-export const TRACK_ERRORS = [
-  ...ACCOUNT_ERRORS,
-  'track_not_found',
-  'library_unavailable',
-  'track_unavailable',
-] as const satisfies readonly ErrorCode[];
-
-/** Of what a playback grant opens, too. */
-const OPENED_ERRORS = [...TRACK_ERRORS, 'grant_ended'] as const;
-
-/** Of what ffmpeg makes. */
-const MADE_ERRORS = [
-  'track_undecodable',
-  'ffmpeg_unavailable',
-  'overloaded',
-] as const satisfies readonly ErrorCode[];
-
-const CACHED: readonly FieldUse[] = ['ETag', 'Cache-Control'];
-const COUNTED: readonly FieldUse[] = ['RateLimit', 'RateLimit-Policy'];
-const MEDIA: readonly FieldUse[] = [
-  ...CACHED,
-  ...COUNTED,
-  'Content-Length?',
-  'Accept-Ranges',
-  'Last-Modified',
-  'Content-Disposition',
-];
-
-const NOT_MODIFIED: Answer = { description: 'The client has it already', fields: CACHED };
-const JSON_TYPE = 'application/json';
-const BYTES: Content = {};
-
-/** GET of bytes that have ranges. */
-function describeMedia(
-  content: Readonly<Record<string, Content>>,
-  further: readonly FieldUse[] = [],
-): Operation['answers'] {
-  const types = Object.fromEntries(Object.keys(content).map((type) => [type, BYTES]));
-  return {
-    200: { description: 'The whole', fields: [...MEDIA, ...further], content },
-    206: {
-      description: 'The ranges that were asked for',
-      fields: [...MEDIA, 'Content-Range?', ...further],
-      content: { ...types, 'multipart/byteranges': BYTES },
-    },
-    304: { ...NOT_MODIFIED, fields: [...CACHED, ...further] },
-  };
-}
-
-const MEDIA_ERRORS = ['precondition_failed', 'range_not_satisfiable'] as const;
 const TRANSCODE_PARAMETERS = [
   'format',
   'bitrate',
@@ -217,51 +162,7 @@ const ARTWORK: Operation = {
   neverOfHead: ['overloaded', 'track_undecodable'],
 };
 
-function describeHls(
-  path: string,
-  further: Pick<Operation, 'id' | 'summary' | 'parameters'>,
-  type: string,
-): Operation {
-  return {
-    path: `${TRACK}/hls/${path}`,
-    method: 'get',
-    tag: 'HLS',
-    security: OPENED_BY,
-    answers: describeMedia({ [type]: BYTES }),
-    ...further,
-    errors: [
-      ...OPENED_ERRORS,
-      ...MEDIA_ERRORS,
-      ...MADE_ERRORS,
-      ...(further.parameters.length > 0 ? (['not_found'] as const) : []),
-    ],
-    parameters: ['trackId', ...further.parameters, ...RANGE_FIELDS],
-  };
-}
-
-const HLS = [
-  describeHls(
-    'master.m3u8',
-    { id: 'getMasterPlaylist', summary: 'The variants', parameters: [] },
-    PLAYLIST_TYPE,
-  ),
-  describeHls(
-    '{variant}/index.m3u8',
-    { id: 'getMediaPlaylist', summary: 'The segments of a variant', parameters: ['variant'] },
-    PLAYLIST_TYPE,
-  ),
-  describeHls(
-    '{variant}/{validator}/{segment}',
-    {
-      id: 'getSegment',
-      summary: 'The head of its MP4, or some seconds of it',
-      parameters: ['variant', 'validator', 'segment'],
-    },
-    MEDIA_TYPES.mp4,
-  ),
-];
-
-/** Everything below a track that is there to be heard, seen or known. */
+/** The list of tracks, and all of a track that is there to be heard, seen or known, but for HLS. */
 export const TRACK_OPERATIONS: readonly Operation[] = [
   CATALOGUE,
   ORIGINAL,
@@ -269,6 +170,5 @@ export const TRACK_OPERATIONS: readonly Operation[] = [
   WAVEFORM,
   LOUDNESS,
   ARTWORK,
-  ...HLS,
   PREPARE,
 ];

@@ -3,8 +3,11 @@ import { toTokenKey, type TokenKey } from './token-keys';
 
 /** Issuers have two or three; what goes beyond costs time at each refresh and helps nobody. */
 const MAX_KEYS = 32;
-/** goes into comparisons alone, and still no path, address or query is a name for a key */
-const KID = /^[\w.-]{1,64}$/;
+/**
+ * Base64 is how AWS Cognito names its keys. A name goes into comparisons alone, and still no address,
+ * query or way out of a folder is one.
+ */
+const KID = /^(?:[\w.-]{1,64}|[A-Za-z\d+/]{1,62}={0,2})$/;
 
 type Members = Readonly<Record<string, unknown>>;
 

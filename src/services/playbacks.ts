@@ -22,6 +22,8 @@ export interface PlaybacksOptions {
 
 /** What was learned of a playback counts this long; so an end is known everywhere within a second. */
 const LEARNED_MS = 500;
+/** Of a playback that is over in any case. */
+const UNKNOWN_END = { signedEndSeconds: 0 };
 
 /**
  * Playbacks, shared through Redis. While it is away each process knows its own: the signed end of a
@@ -148,6 +150,9 @@ export function createPlaybacks({
         ),
       );
       if (known) local.end(known);
+      // not seen here before: noted all the same, as Redis may lose it
+      else if (condition === 'ended')
+        local.end(local.know({ id, trackId, subject, ...UNKNOWN_END }));
       if (known && condition === undefined) watch.announceEnd(known);
       return known !== undefined || condition === 'ended';
     },
@@ -184,5 +189,7 @@ export function createPlaybacks({
 function noteReport(playback: KnownPlayback, state: string, time: number): void {
   playback.lastActiveAtMs = time;
   playback.isStopped = state === 'stopped';
+  // Redis has to hear of what begins after that, however soon
+  if (playback.isStopped) playback.learnedAtMs = 0;
   playback.playingUntilMs = state === 'playing' ? time + PLAYING_MS : 0;
 }

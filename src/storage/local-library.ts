@@ -153,8 +153,9 @@ function describeState({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [ino, size, mtimeNs, ctimeNs].map((value) => value.toString(36)).join('-');
 }
 
-function identityOf({ dev, ino }: BigIntStats): string {
-  return `${dev.toString(36)}-${ino.toString(36)}`;
+/** With its birth: a folder that is made right after another has gone often gets its inode. */
+function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
+  return [dev, ino, birthtimeNs].map((value) => value.toString(36)).join('-');
 }
 
 function joinStates(tracks: ReadonlyMap<string, readonly string[]>): ListedTrack[] {

@@ -6,13 +6,14 @@ import {
   rmSync,
   symlinkSync,
   unlinkSync,
+  watch,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TrackMetadata } from '../../src/services/metadata-service';
 import { cataloguePageSchema, type CataloguePage } from '../../src/services/catalogue/catalogue';
 import { readinessSchema, type ReadinessAnswer } from '../../src/services/readiness';
-import { createLocalLibrary } from '../../src/storage/local-library';
+import { createLocalLibrary, type WatchFolder } from '../../src/storage/local-library';
 import { type Replacements } from '../../src/container';
 import { createTagReader, type TagReader } from '../../src/adapters/tag-reader';
 import { startApp, type TestApp } from '../support/build-app';
@@ -347,6 +348,16 @@ describe('the library', () => {
     await untilListed(['album/a', 'album/b']);
   });
 
+  it('is followed where a folder is made anew at once, which may get the inode of the old one', async () => {
+    put('album/a.mp3');
+    await startAndScan();
+    rmSync(join(root, 'album'), { recursive: true });
+    put('album/b.mp3');
+    await untilListed(['album/b']);
+    put('album/c.mp3');
+    await untilListed(['album/b', 'album/c']);
+  });
+
   it('has of files that differ by extension the one that is opened', async () => {
     put('a.mp3', { title: 'MP3' });
     put('a.MP3', { title: 'Other' });
@@ -425,6 +436,22 @@ describe('the library', () => {
     await untilListed(['open/b', 'open/c']);
     chmodSync(join(root, 'closed'), 0o755);
     await untilListed(['closed/a', 'open/b', 'open/c']);
+  });
+
+  it('is watched by its folders, each once, and never by its files', async () => {
+    for (const folder of ['a', 'a/b', 'c']) {
+      for (let i = 0; i < 5; i += 1) put(`${folder}/${i}.mp3`);
+    }
+    const watched: string[] = [];
+    const counting: WatchFolder = (path, onChange) => {
+      watched.push(path);
+      return watch(path, { persistent: false }).on('change', onChange);
+    };
+    await startAndScan({ RESCAN_SECONDS: '1' }, { library: createLocalLibrary(root, counting) });
+    const scans = (): number =>
+      app.log.filter(({ message }) => message === 'the library was looked through').length;
+    await until(() => scans() >= 2, 'two further scans');
+    expect(watched.sort()).toEqual([root, ...['a', 'a/b', 'c'].map((path) => join(root, path))]);
   });
 
   it('is read anew where no folder can be watched, and says so once', async () => {

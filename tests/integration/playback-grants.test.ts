@@ -494,6 +494,11 @@ describe('preflights of playback routes', () => {
     [`song/playback/${ID}/progress`, 'POST, OPTIONS'],
     [`song/playback/${ID}/progress?grant=x`, 'POST, OPTIONS'],
     ['song/prepare', 'POST, OPTIONS'],
+    // with a slash at the end, as every address of a track may be asked for
+    ['song/playback/', 'POST, OPTIONS'],
+    [`song/playback/${ID}/`, 'PUT, DELETE, OPTIONS'],
+    [`song/playback/${ID}/progress/?grant=x`, 'POST, OPTIONS'],
+    ['song/prepare/', 'POST, OPTIONS'],
   ])('name the methods of /api/stream/%s and Content-Type: %s', async (path, methods) => {
     const answer = await ask(app, `/api/stream/${path}`, {
       method: 'OPTIONS',

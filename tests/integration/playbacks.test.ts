@@ -154,6 +154,16 @@ describe('the end of a playback', () => {
     await until(() => cut.mock.calls.length === 1, 'it is cut');
   });
 
+  it('is remembered by whoever brought it about, also when Redis has lost the record', async () => {
+    const [here, there] = [await start(), await start()];
+    const playback = newPlayback();
+    await here.begin(playback, false);
+    // this replica has never seen the grant
+    expect(await there.end(playback.trackId, playback.id, 'anna')).toBe(true);
+    await server.client.flushall();
+    expect(await there.isOpen(playback)).toBe(false);
+  });
+
   it('is nobody else’s to move or to bring about', async () => {
     const [here, there] = [await start(), await start()];
     const playback = newPlayback('anna');
@@ -303,6 +313,19 @@ describe('the cap', () => {
     const next = newPlayback();
     await here.begin(next, false);
     await here.end(next.trackId, next.id, 'anna');
+    expect(await here.isOpen(playback)).toBe(true);
+    expect(await isFull(here)).toBe(true);
+  });
+
+  it('counts a playback that goes on within the time for which nobody asks again', async () => {
+    const here = await start(1);
+    const playback = newPlayback();
+    await here.begin(playback, false);
+    expect(await here.isOpen(playback)).toBe(true);
+    await here.report(playback.trackId, playback.id, 'anna', {
+      positionSeconds: 20,
+      state: 'stopped',
+    });
     expect(await here.isOpen(playback)).toBe(true);
     expect(await isFull(here)).toBe(true);
   });

@@ -6,8 +6,10 @@ import {
 } from 'node:http';
 import { generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { sign } from 'jsonwebtoken';
+import { type SelfSigned } from './self-signed';
 import { uniqueSubject } from './sign-token';
 
 /** A key pair as issuers have it. */
@@ -51,18 +53,26 @@ export interface Issuer {
   close(): Promise<void>;
 }
 
-/** @param port of an issuer that was closed, to come back at its address */
-export async function startIssuer(answer: Issuer['answer'] = [], port = 0): Promise<Issuer> {
+/**
+ * @param port of an issuer that was closed, to come back at its address
+ * @param tls of an issuer behind https
+ */
+export async function startIssuer(
+  answer: Issuer['answer'] = [],
+  port = 0,
+  tls?: SelfSigned,
+): Promise<Issuer> {
   const requests: IncomingMessage[] = [];
-  const server = createServer((req, res) => {
+  const listener: RequestListener = (req, res) => {
     requests.push(req);
     if (typeof issuer.answer === 'function') issuer.answer(req, res);
     else sendKeySet(res, issuer.answer);
-  });
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const issuer: Issuer = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}/keys`,
     requests,
     answer,
     async close() {

@@ -1,6 +1,7 @@
 import { describeError, type Logger } from '../../observability/logger';
 import { type Library, type LibraryFolder } from '../../storage/library';
 import { type CatalogueIndex } from './catalogue-index';
+import { createFirstScan, secondsSince } from './first-scan';
 import { createKnownTracks, type DescribeTrack } from './known-tracks';
 import { createLibraryWalk } from './library-walk';
 
@@ -48,7 +49,6 @@ const PATIENCE_MS = 10_000;
 /** Changes come in crowds: an album is many files, a file many writes. */
 const GATHER_MS = 250;
 const CLOSING_MS = 2_000;
-const PROGRESS_INTERVAL_MS = 10_000;
 /** How long the list outlives the library: a volume that comes back costs no second scan. */
 const KEEP_MS = 3_600_000;
 
@@ -57,12 +57,10 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
   const { library, index, describe, logger, rescanMs } = deps;
   const tracks = createKnownTracks(index, describe);
   const changed = new Set<string>();
-  const timers = new Set<NodeJS.Timeout>();
+  let ticking: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
   let root: LibraryFolder | undefined;
   let availability: ScanState['library'] = 'unknown';
-  let isComplete = false;
-  let isScanning = false;
   let isRetrying = false;
   let isClosed = false;
   let gathering: NodeJS.Timeout | undefined;
@@ -93,6 +91,12 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
       logger.warn('a folder of the library cannot be read now', { error: describeError(error) });
     },
   });
+
+  const first = createFirstScan(logger, () => ({
+    tracks: tracks.listed,
+    found: tracks.found,
+    folders: walk.folderCount,
+  }));
 
   /** One after the other: the same folder must not be read twice at once. */
   const inTurn = (act: () => Promise<void>): Promise<void> => {
@@ -162,8 +166,9 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
 
   const scan = async (folder: LibraryFolder): Promise<void> => {
     const startedAt = performance.now();
-    const isFirst = !isComplete;
-    if (isFirst && !isScanning) beginFirstScan(startedAt);
+    const isFirst = !first.isComplete;
+    // behind the reading of the folders
+    if (isFirst) first.follow(turn.then(() => tracks.idle()));
     isRetrying = true;
     await walk.readAll(folder);
     isRetrying = false;
@@ -176,32 +181,6 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
       seconds: secondsSince(startedAt),
     });
   };
-
-  const beginFirstScan = (startedAt: number): void => {
-    isScanning = true;
-    logger.info('first scan of the library begins');
-    const progress = setInterval(() => {
-      logger.info('first scan of the library', describeProgress(startedAt));
-    }, PROGRESS_INTERVAL_MS).unref();
-    timers.add(progress);
-    // behind the reading of the folders
-    void turn
-      .then(() => tracks.idle())
-      .then(() => {
-        clearInterval(progress);
-        isScanning = false;
-        if (isClosed) return;
-        isComplete = true;
-        logger.info('first scan of the library is complete', describeProgress(startedAt));
-      });
-  };
-
-  const describeProgress = (startedAt: number): Record<string, number> => ({
-    tracks: tracks.listed,
-    found: tracks.found,
-    folders: walk.folderCount,
-    seconds: secondsSince(startedAt),
-  });
 
   /** Not in turn: a scan takes minutes, and this is to notice a disk that hangs. */
   const look = async (): Promise<void> => {
@@ -226,19 +205,19 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
 
   return {
     start() {
-      if (timers.size > 0 || isClosed) return;
+      if (ticking || isClosed) return;
       const tick = (): void => {
         if (availability !== 'available' || isScanDue()) void look();
       };
-      timers.add(setInterval(tick, Math.min(LOOK_INTERVAL_MS, rescanMs)).unref());
+      ticking = setInterval(tick, Math.min(LOOK_INTERVAL_MS, rescanMs)).unref();
       tick();
     },
     lookAgain() {
-      if (timers.size > 0 && performance.now() - lookedAt > LOOK_AGAIN_MS) void look();
+      if (ticking && performance.now() - lookedAt > LOOK_AGAIN_MS) void look();
     },
     state: () => ({
       library: isHanging() ? 'unavailable' : availability,
-      isComplete,
+      isComplete: first.isComplete,
       found: tracks.found,
       listed: tracks.listed,
       // what was forgotten while it was looked into counts as neither
@@ -249,15 +228,12 @@ export function createLibraryScan(deps: LibraryScanDeps): LibraryScan {
     async close() {
       isClosed = true;
       clearTimeout(gathering);
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(ticking);
+      first.close();
       walk.close();
       // what hangs in a disk must not keep the process
       const patience = new Promise<void>((resolve) => setTimeout(resolve, CLOSING_MS).unref());
       await Promise.race([tracks.close(), patience]);
     },
   };
-}
-
-function secondsSince(startedAt: number): number {
-  return Math.round((performance.now() - startedAt) / 10) / 100;
 }
