@@ -30,12 +30,17 @@ const SECOND_CREDENTIALS = /,[ \t]*[\w!#$%&'*+.^`|~-]+ +[^ =]/;
 /** b64token of RFC 6750 §2.1 */
 const B64TOKEN = /^[\w.~+/-]+=*$/;
 
-// keyed by Node's own objects: an entry goes with its request
-const verified = new WeakMap<IncomingMessage, Principal>();
+// kept with the request; see `exchange.ts` for why not in a `WeakMap`
+const VOUCHED = Symbol('vouched');
+type Vouched = IncomingMessage & { [VOUCHED]?: Principal };
 
 /** Tells whom a request speaks for that has shown one set of credentials, and valid ones, before. */
-export function vouchFor(req: IncomingMessage, principal: Principal): void {
-  verified.set(req, principal);
+export function vouchFor(req: Vouched, principal: Principal): void {
+  req[VOUCHED] = principal;
+}
+
+function principalVouchedFor(req: Vouched): Principal | undefined {
+  return req[VOUCHED];
 }
 
 /**
@@ -51,7 +56,7 @@ export function createAuthenticate({
 }: AuthenticateDeps): RequestHandler {
   return async (req, res, next) => {
     try {
-      const verdict = verified.get(req) ?? tokens.verify(readBearerToken(req));
+      const verdict = principalVouchedFor(req) ?? tokens.verify(readBearerToken(req));
       req.principal = verdict instanceof Promise ? await verdict : verdict;
     } catch (error) {
       // without keys nothing is known of the token: it may well be right

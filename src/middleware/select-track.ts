@@ -128,21 +128,22 @@ interface HandedOver {
   readonly selecting: Promise<SelectedTrack>;
 }
 
-// keyed by Node's own object: an entry goes with its request at the latest
-const handedOver = new WeakMap<IncomingMessage, HandedOver>();
+// kept with the request; see `exchange.ts` for why not in a `WeakMap`
+const HANDED_OVER = Symbol('handed over');
+type Receiving = IncomingMessage & { [HANDED_OVER]?: HandedOver | undefined };
 
 /**
  * Leaves what opening the track came to, or will, to the request's own selection, so that nothing is
  * opened twice. A track that is never asked for is closed when the response is over.
  */
 export function handOver(
-  req: IncomingMessage,
+  req: Receiving,
   res: ServerResponse,
   trackId: string,
   selecting: Promise<SelectedTrack>,
 ): void {
   selecting.catch(() => undefined); // whoever takes it over answers the failure
-  handedOver.set(req, { trackId, selecting });
+  req[HANDED_OVER] = { trackId, selecting };
   exchangeOf(req, res).onOver(() => {
     void takeOver(req, trackId)?.then(
       ({ track }) => track.close(),
@@ -152,10 +153,10 @@ export function handOver(
 }
 
 /** Once, and for the same track only. */
-function takeOver(req: IncomingMessage, trackId: string): Promise<SelectedTrack> | undefined {
-  const left = handedOver.get(req);
+function takeOver(req: Receiving, trackId: string): Promise<SelectedTrack> | undefined {
+  const left = req[HANDED_OVER];
   if (left?.trackId !== trackId) return undefined;
-  handedOver.delete(req);
+  req[HANDED_OVER] = undefined;
   return left.selecting;
 }
 
