@@ -10,6 +10,7 @@ import { type FastQuota } from './middleware/rate-limit';
 import { readPlainRequest, type PlainRequest } from './middleware/plain-request';
 import { beginRequest } from './middleware/request-context';
 import { handOver } from './middleware/select-track';
+import { subjectKey } from './services/redis-keys';
 import { type Principal } from './services/token-verifier';
 import { describeError } from './observability/logger';
 import { type SelectedTrack } from './services/track-source';
@@ -84,7 +85,7 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     const decision = decide(plain, selected);
     if (!decision) return false;
     const { plan, source, quota } = decision;
-    const quotaFields = quota ? quota.tryCount(subject) : [];
+    const quotaFields = quota ? quota.tryCount(subjectKey(subject)) : [];
     if (!quotaFields) return false;
 
     const route = isMetadata ? METADATA_ROUTE : ROUTE;
@@ -111,24 +112,24 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     app(req, res);
   };
 
+  /** @param selecting what came to `selected`, for the app to take over */
   const answerOrHandOn = (
     plain: Plain,
     selected: SelectedTrack | undefined,
-    selecting?: Promise<SelectedTrack>,
+    selecting: () => Promise<SelectedTrack>,
   ): void => {
     try {
       if (selected && answer(plain, selected)) return;
     } catch (error) {
       container.logger.error('fast lane', { error: describeError(error) });
     }
-    const left = selecting ?? (selected && Promise.resolve(selected));
-    if (left) handOver(plain.req, plain.res, plain.trackId, left);
+    handOver(plain.req, plain.res, plain.trackId, selecting());
     handOn(plain);
   };
 
   const select = async (plain: Plain): Promise<void> => {
     const selecting = tracks.select(plain.trackId);
-    answerOrHandOn(plain, await selecting.catch(() => undefined), selecting);
+    answerOrHandOn(plain, await selecting.catch(() => undefined), () => selecting);
   };
 
   return (req, res) => {
@@ -139,7 +140,7 @@ export function createFastLane(container: Container, app: RequestListener): Requ
     }
     const isOurs = isAdmitted(plain);
     const known = isOurs ? tracks.selectNow(plain.trackId) : undefined;
-    if (known) answerOrHandOn(plain, known);
+    if (known) answerOrHandOn(plain, known, () => Promise.resolve(known));
     else if (isOurs && !plain.isMetadata) void select(plain);
     else handOn(plain);
   };

@@ -15,7 +15,6 @@ import {
   type ResponsePlan,
 } from '../streaming/response-plan';
 import {
-  sendNow,
   sendRepresentation,
   type SendOptions,
   type SendOutcome,
@@ -77,9 +76,8 @@ export async function deliver(
   context.entry.bytesSent = 0;
   context.entry.bytesDue = plan.contentLength;
   const options = new DeliveryProgress(context, res, memory, commonFields);
-  const outcome =
-    sendNow(res, plan, source, options) ?? (await sendRepresentation(res, plan, source, options));
-  reportOutcome(outcome, res, context);
+  const sending = sendRepresentation(res, plan, source, options);
+  reportOutcome(sending instanceof Promise ? await sending : sending, res, context);
 }
 
 /** How sending goes on, told to the context; a class for the sake of its accessor (`TrackedRequest`). */

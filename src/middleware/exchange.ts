@@ -50,7 +50,7 @@ function connectionOf(socket: Connected): Connection {
   return connection;
 }
 
-/** A class, and no closures: there is one for each request. */
+/** A class, so that one closure does for each request: see `begin()`. */
 class Running implements Exchange {
   readonly startedAt = performance.now();
   private isOver = false;

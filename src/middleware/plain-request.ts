@@ -22,6 +22,7 @@ export function readPlainRequest(req: IncomingMessage): PlainRequest | undefined
   if (req.method !== 'GET') return undefined;
   const { url = '' } = req;
   if (!url.startsWith(PREFIX)) return undefined;
+  // a track with the id `metadata` is left to the app
   const isMetadata = url.endsWith(METADATA);
   const name = url.slice(PREFIX.length, isMetadata ? -METADATA.length : undefined);
   if (!PLAIN_NAME.test(name)) return undefined;

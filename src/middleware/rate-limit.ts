@@ -19,11 +19,11 @@ export interface Quota {
 /** A quota that can often decide at once. */
 export interface FastQuota extends Quota {
   /**
-   * Counts one request of the subject.
+   * Counts one request of the key.
    *
    * @returns the fields that say so, or undefined when only {@link Quota.count} can decide
    */
-  tryCount(subject: string): FieldList | undefined;
+  tryCount(key: string): FieldList | undefined;
 }
 
 export interface QuotaOptions<S extends Store> {
@@ -81,11 +81,9 @@ export function createQuota<S extends Store>(
 export function createFastQuota(options: QuotaOptions<SettledStore>): FastQuota {
   const { limit, store } = options;
   const formatFields = createFieldFormatter(options);
-  const keys = new LRUCache<string, string>({ max: MAX_REMEMBERED, memoMethod: subjectKey });
   return {
     ...createQuota(options, formatFields),
-    tryCount(subject) {
-      const key = keys.memo(subject);
+    tryCount(key) {
       const told = store.tryIncrement(key);
       if (!told || told.totalHits > limit) return undefined;
       const remaining = limit - told.totalHits;
@@ -99,8 +97,8 @@ type FieldFormatter = (
   told: Pick<RateLimitInfo, 'remaining' | 'resetTime'>,
 ) => FieldList;
 
-/** Subjects; bounds this process: about 1 MB for each quota. */
-const MAX_REMEMBERED = 5_000;
+/** Bounds this process: about 1 MB for each quota. */
+const MAX_POLICIES = 5_000;
 
 /** @see draft-ietf-httpapi-ratelimit-headers-08 */
 function createFieldFormatter({
@@ -111,7 +109,7 @@ function createFieldFormatter({
   const windowSeconds = Math.ceil(windowMs / 1000);
   // the same for each request of a key
   const policies = new LRUCache<string, string>({
-    max: MAX_REMEMBERED,
+    max: MAX_POLICIES,
     memoMethod: (key) => {
       // a digest: it shows what is counted together, not what that is
       const partition = Buffer.from(hash('sha256', key, 'hex').slice(0, 12)).toString('base64');

@@ -3,7 +3,7 @@ import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type RequestHandler } from 'express';
 import { type Logger } from '../observability/logger';
 import { type RequestLevel, type RequestLog } from '../observability/request-log';
-import { exchangeOf } from './exchange';
+import { exchangeOf, type Exchange } from './exchange';
 
 /** Why the server itself ended a response before its last byte. */
 export type CutReason = 'send-timeout' | 'short-read' | 'read-failed' | 'grant-ended' | 'error';
@@ -68,7 +68,7 @@ const SANE_REQUEST_ID = /^[\w.:-]{1,64}$/;
  */
 export function createRequestContext(
   deps: RequestContextDeps,
-  { level = 'info' }: { readonly level?: 'info' | 'debug' } = {},
+  { level = 'info' }: Partial<Pick<RequestBeginning, 'level'>> = {},
 ): RequestHandler {
   return (req, res, next) => {
     req.context = beginRequest(deps, req, res, { level });
@@ -109,7 +109,7 @@ class TrackedRequest implements RequestContext {
   private readonly method: string;
   private readonly url: string;
   private readonly startedAt: number;
-  private readonly level: 'info' | 'debug';
+  private readonly level: RequestBeginning['level'];
   private controller: AbortController | undefined;
   private hasLeft = false;
 
@@ -117,7 +117,7 @@ class TrackedRequest implements RequestContext {
     private readonly deps: RequestContextDeps,
     { method = '', url = '', headers }: IncomingMessage,
     private readonly res: ServerResponse,
-    { startedAt, level }: { readonly startedAt: number; readonly level: 'info' | 'debug' },
+    { startedAt, level }: Pick<RequestBeginning, 'level'> & Pick<Exchange, 'startedAt'>,
   ) {
     const sent = headers['x-request-id'];
     this.id = typeof sent === 'string' && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
@@ -200,7 +200,11 @@ function pathOf(target: string): string {
   return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
 }
 
-function resolveLevel(res: ServerResponse, entry: LogEntry, level: 'info' | 'debug'): RequestLevel {
+function resolveLevel(
+  res: ServerResponse,
+  entry: LogEntry,
+  level: RequestBeginning['level'],
+): RequestLevel {
   if (res.statusCode >= 500) return 'error';
   return entry.cutReason === undefined ? level : 'warn';
 }

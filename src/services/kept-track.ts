@@ -9,7 +9,10 @@ import { describeOriginal, type SelectedTrack } from './track-source';
 export interface Kept {
   readonly selected: SelectedTrack & { readonly original: PreparedRepresentation };
   readonly isCurrent: () => Promise<boolean>;
-  /** counts, and reads only bytes of the state that was selected: a file can be overwritten under its handle */
+  /**
+   * Notes the range for the hot blocks, and reads only bytes of the state that was selected: a file
+   * can be overwritten under its handle.
+   */
   readAtOnce?: ReadRange;
   blocks?: TrackBlocks;
   users: number;

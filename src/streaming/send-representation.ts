@@ -33,24 +33,36 @@ const ONE_PIECE_BYTES = 262_144;
 
 /**
  * Carries out a plan. Backpressure holds: no more than one slice of the source waits in memory.
+ * The outcome is there at once where all bytes are in memory.
  *
  * The header section goes out with the first bytes, so a source that fails before them leaves the
  * response untouched, free for an error answer. After that the caller must cut the connection: a
  * client would take whatever came next for audio (RFC 9112 §6.3 counts bytes, nothing else).
  */
-export async function sendRepresentation(
+export function sendRepresentation(
+  res: ServerResponse,
+  plan: ResponsePlan,
+  source: ByteSource,
+  options: SendOptions,
+): SendOutcome | Promise<SendOutcome> {
+  const [only] = plan.segments;
+  if (plan.segments.length === 1 && only?.kind === 'slice') {
+    const known = source.readNow?.(only.range);
+    if (known) return sendAtOnce(res, plan, known, options);
+    const { readAtOnce } = source;
+    if (readAtOnce && plan.contentLength <= ONE_READ_BYTES) {
+      return readAndSend(res, plan, () => readAtOnce(only.range), options);
+    }
+  }
+  return sendByLoan(res, plan, source, options);
+}
+
+async function sendByLoan(
   res: ServerResponse,
   plan: ResponsePlan,
   source: ByteSource,
   options: SendOptions,
 ): Promise<SendOutcome> {
-  const sent = sendNow(res, plan, source, options);
-  if (sent) return sent;
-  const only = onlySliceOf(plan);
-  const { readAtOnce } = source;
-  if (only && readAtOnce && plan.contentLength <= ONE_READ_BYTES) {
-    return readAndSend(res, plan, () => readAtOnce(only), options);
-  }
   const { signal, memory } = options;
   const loan = memory?.lend({ connection: res.req.socket, lengthBytes: plan.contentLength });
   // of a response that never got its socket no write ends: its reader must not wait for one
@@ -62,27 +74,6 @@ export async function sendRepresentation(
   } finally {
     endLoan();
   }
-}
-
-/**
- * The same for what is in memory as a whole, without waiting.
- *
- * @returns undefined, and does nothing, where it is not
- */
-export function sendNow(
-  res: ServerResponse,
-  plan: ResponsePlan,
-  source: ByteSource,
-  options: SendOptions,
-): SendOutcome | undefined {
-  const only = onlySliceOf(plan);
-  const known = only && source.readNow?.(only);
-  return known && sendAtOnce(res, plan, known, options);
-}
-
-function onlySliceOf({ segments }: ResponsePlan): ByteRange | undefined {
-  const [only] = segments;
-  return segments.length === 1 && only?.kind === 'slice' ? only.range : undefined;
 }
 
 async function sendSegments(
