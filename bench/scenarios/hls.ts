@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { WrongAnswer } from '../check-answers';
 import { openHttpConnection, type HttpConnection } from '../http-connection';
 import { formatNumber, formatTable } from '../markdown';
 import { type RunningPeer } from '../peers/running-peer';
@@ -17,6 +18,8 @@ const BOOK_ID = 'hls-book';
 const PLAYS = 9;
 /** Between two of them: what ffmpeg still has to clear away is not the next one's. */
 const PAUSE_MS = 300;
+/** Six seconds of noise at 256 kbit/s take 192 kB. */
+const LEAST_SEGMENT_BYTES = 100_000;
 
 /** Where a listener begins: at the first segment, or in the middle. */
 const PLACES = {
@@ -30,12 +33,12 @@ export const hls: Scenario = {
   title: 'HLS: from the master playlist to a whole segment that is not encoded yet',
   async run(bench) {
     const { dir } = bench.libraries.single();
-    makeSounds(dir);
+    makeSounds(dir, bench.scratchDir);
     const { value: rows, leftOut } = await withPeers(
       bench,
       bench.peers
         .filter(({ kind }) => kind === 'service')
-        .map((peer) => ({ peer, libraryDir: dir, check: () => Promise.resolve() })),
+        .map((peer) => ({ peer, libraryDir: dir, check: checkSegments })),
       async (entries) => {
         const measured = [];
         for (const { running } of entries) {
@@ -57,7 +60,7 @@ export const hls: Scenario = {
     );
     const notes = [
       `${PLAYS} plays, each of another segment of 256 kbit/s: master and media playlist, beginning of the stream, and the segment to its last byte`,
-      'the first play has the track read as well, which nobody had asked for before',
+      'the first play meets a service that has made nothing before',
       ...leftOut,
     ];
     return {
@@ -72,10 +75,10 @@ export const hls: Scenario = {
 };
 
 /** The book is five minutes of MP3 over and over. */
-function makeSounds(dir: string): void {
+function makeSounds(dir: string, scratchDir: string): void {
   const song = join(dir, `${SONG_ID}.wav`);
   writeFileSync(song, makeWav(SONG_SECONDS));
-  const part = join(dir, `${BOOK_ID}-part.mp3`);
+  const part = join(scratchDir, `${BOOK_ID}-part.mp3`);
   execFileSync('ffmpeg', [
     ...['-nostdin', '-v', 'error', '-y', '-i', song],
     ...['-c:a', 'libmp3lame', '-b:a', '64k', '-write_xing', '0', '-id3v2_version', '0', part],
@@ -91,7 +94,7 @@ async function measurePlays(running: RunningPeer, trackId: string, at: number): 
   for (let play = 0; play < PLAYS; play += 1) {
     const connection = await openHttpConnection(running.port);
     try {
-      times.push(await playSegment(running, connection, { trackId, at, play }));
+      times.push((await playSegment(running, connection, { trackId, at, play })).ms);
     } finally {
       connection.close();
     }
@@ -100,18 +103,35 @@ async function measurePlays(running: RunningPeer, trackId: string, at: number): 
   return times;
 }
 
+/** @throws WrongAnswer when what is measured would be something else than AAC in fMP4 */
+async function checkSegments(running: RunningPeer): Promise<void> {
+  const connection = await openHttpConnection(running.port);
+  try {
+    // of a place that is not measured
+    const wanted = { trackId: SONG_ID, at: 0.5, play: 0 };
+    const { beginning, segment } = await playSegment(running, connection, wanted);
+    const boxOf = (content: Buffer): string => content.toString('latin1', 4, 8);
+    const isWrong = boxOf(beginning) !== 'ftyp' || !/^(?:styp|moof|sidx)$/.test(boxOf(segment));
+    if (isWrong || segment.length < LEAST_SEGMENT_BYTES) {
+      throw new WrongAnswer(`a segment of ${segment.length} bytes is no fMP4`);
+    }
+  } finally {
+    connection.close();
+  }
+}
+
 async function playSegment(
   { peer }: RunningPeer,
   connection: HttpConnection,
   { trackId, at, play }: { readonly trackId: string; readonly at: number; readonly play: number },
-): Promise<number> {
+): Promise<{ readonly ms: number; readonly beginning: Buffer; readonly segment: Buffer }> {
   let target = `${peer.pathOf(trackId)}/hls/master.m3u8`;
-  const ask = async (): Promise<string> => {
+  const ask = async (): Promise<Buffer> => {
     const fields = `Host: 127.0.0.1\r\nAuthorization: ${peer.authorization}`;
     const request = `GET ${target} HTTP/1.1\r\n${fields}\r\n\r\n`;
     const { status, content } = await connection.exchange(request, { keepContent: true });
     if (status !== 200) throw new Error(`${target}: status ${status} instead of 200`);
-    return content.toString('latin1');
+    return content;
   };
   const follow = (url: string | undefined): void => {
     if (url === undefined) throw new Error(`${target} names nothing`);
@@ -119,16 +139,16 @@ async function playSegment(
   };
 
   const startedAt = performance.now();
-  follow(urlsOf(await ask()).at(-1));
-  const list = await ask();
+  follow(urlsOf((await ask()).toString()).at(-1));
+  const list = (await ask()).toString();
   const listTarget = target;
   follow(/#EXT-X-MAP:URI="([^"]+)"/.exec(list)?.[1]);
-  await ask();
+  const beginning = await ask();
   target = listTarget;
   const segments = urlsOf(list);
   follow(segments[Math.floor(segments.length * at) + play]);
-  await ask();
-  return performance.now() - startedAt;
+  const segment = await ask();
+  return { ms: performance.now() - startedAt, beginning, segment };
 }
 
 function urlsOf(playlist: string): readonly string[] {
