@@ -64,6 +64,10 @@ export async function startLanePair(
     startApp(own, replacements(), behindLane),
     startApp(own, replacements(), withoutLane),
   ]);
+  // each says once what it found, whenever it has
+  const hasLooked = ({ log }: TestApp): boolean =>
+    log.some(({ message }) => String(message).startsWith('ffmpeg'));
+  await until(() => hasLooked(lane) && hasLooked(alone), 'both have looked for ffmpeg');
 
   return {
     lane,

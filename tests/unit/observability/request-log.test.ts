@@ -17,7 +17,11 @@ const RECORD: RequestRecord = {
 };
 const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl';
 
-function create(format: 'json' | 'text', worker?: number, isLevelEnabled = true) {
+function create(
+  format: 'json' | 'text',
+  worker?: number,
+  isLevelEnabled: boolean | ((level: string) => boolean) = true,
+) {
   const lines: string[] = [];
   const sink: LineSink = {
     write: () => undefined,
@@ -25,7 +29,8 @@ function create(format: 'json' | 'text', worker?: number, isLevelEnabled = true)
     flush: () => Promise.resolve(),
   };
   const options = { format, ...(worker === undefined ? {} : { worker }) };
-  return { lines, log: createRequestLog({ isLevelEnabled: () => isLevelEnabled }, options, sink) };
+  const asked = typeof isLevelEnabled === 'function' ? isLevelEnabled : () => isLevelEnabled;
+  return { lines, log: createRequestLog({ isLevelEnabled: asked }, options, sink) };
 }
 
 describe('createRequestLog()', () => {
@@ -81,5 +86,12 @@ describe('createRequestLog()', () => {
     const { lines, log } = create('json', undefined, false);
     log('info', RECORD);
     expect(lines).toEqual([]);
+  });
+
+  it('tells levels that are on from those that are off', () => {
+    const { lines, log } = create('json', undefined, (level) => level !== 'info');
+    log('info', RECORD);
+    log('error', RECORD);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ level: 'error' }]);
   });
 });

@@ -89,13 +89,13 @@ function serve(range: ByteRange, source: ByteSource, memory?: ChunkMemory): Prom
       res.once('close', end);
       res.req.socket.once('close', end);
       const counts = { sentBytes: 0, firstBytes: 0 };
-      const outcome = sendRepresentation(res, plan, source, {
+      const sending = sendRepresentation(res, plan, source, {
         signal: controller.signal,
         ...(memory ? { memory } : {}),
         onFirstByte: () => (counts.firstBytes += 1),
         onSent: (bytes) => (counts.sentBytes += bytes),
       });
-      resolve({ res, outcome, controller, counts });
+      resolve({ res, outcome: Promise.resolve(sending), controller, counts });
     });
   });
 }

@@ -91,12 +91,12 @@ function serve(plan: ResponsePlan, source: ByteSource): Promise<Sending> {
         if (!res.writableFinished) controller.abort();
       });
       const counts = { sentBytes: 0, firstBytes: 0 };
-      const outcome = sendRepresentation(res, plan, source, {
+      const sending = sendRepresentation(res, plan, source, {
         signal: controller.signal,
         onFirstByte: () => (counts.firstBytes += 1),
         onSent: (bytes) => (counts.sentBytes += bytes),
       });
-      resolve({ res, outcome, controller, counts });
+      resolve({ res, outcome: Promise.resolve(sending), controller, counts });
     };
   });
 }
