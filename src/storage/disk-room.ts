@@ -38,6 +38,17 @@ export function createDiskRoom({ folder, maxBytes, onTrouble }: DiskRoomOptions)
   let sweeping: Promise<void> | undefined;
   let makingRoom: Promise<number> | undefined;
 
+  const share = (bytes: number): number => (bytes <= maxBytes ? bytes : maxBytes * SHARE_KEPT);
+  const isDue = (): boolean => writtenBytes >= maxBytes * SHARE_BEFORE_LOOKING;
+  const sweep = async (): Promise<void> => {
+    do {
+      writtenBytes = 0;
+      await evict(folder, inUse, share).catch(onTrouble);
+      // what came meanwhile may not have been seen
+    } while (isDue());
+    sweeping = undefined;
+  };
+
   return {
     hold(name) {
       inUse.set(name, (inUse.get(name) ?? 0) + 1);
@@ -50,12 +61,7 @@ export function createDiskRoom({ folder, maxBytes, onTrouble }: DiskRoomOptions)
 
     async keepBound(newBytes) {
       writtenBytes += newBytes;
-      if (writtenBytes < maxBytes * SHARE_BEFORE_LOOKING) return;
-      writtenBytes = 0;
-      const share = (bytes: number): number => (bytes <= maxBytes ? bytes : maxBytes * SHARE_KEPT);
-      sweeping ??= evict(folder, inUse, share)
-        .then(() => undefined, onTrouble)
-        .finally(() => (sweeping = undefined));
+      if (isDue()) sweeping ??= sweep();
       await sweeping;
     },
 

@@ -187,6 +187,14 @@ describe('the bound of derived files', () => {
     await until(() => !names(folder).includes('a'), 'what is not read any more goes');
   });
 
+  it('looks again where something came while it looked', async () => {
+    const folder = createTempFolder();
+    const files = await openFolder(folder, 1_000);
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+    await Promise.all(keys.map((key) => make(files, key, CONTENT)));
+    await until(() => names(folder).length <= 10, 'there is no more than the bound');
+  });
+
   it('leaves a reader of another process its bytes', async () => {
     const folder = createTempFolder();
     const [one, other] = [await openFolder(folder, 250), await openFolder(folder, 250)];
