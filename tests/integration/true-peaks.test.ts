@@ -58,8 +58,7 @@ describe.each(Object.keys(HOSTILE))('hostile %s with gain=track', (name) => {
     async (format) => {
       const all = TRANSCODE_BITRATES[format];
       // squares are the worst for most; of the others the ends of the table tell
-      const tried =
-        name === 'square' || name === 'noise' ? all : [...all.slice(0, 1), ...all.slice(-1)];
+      const tried = name === 'square' ? all : [...all.slice(0, 1), ...all.slice(-1)];
       const rates = tried.map((rate) => `${format}&bitrate=${rate}`);
       // one channel of AAC has a row of its own
       if (format === 'aac') rates.push('aac&bitrate=64&channels=1', 'aac&bitrate=128&channels=1');
