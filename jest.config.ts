@@ -19,7 +19,8 @@ const config: Config = {
   roots: ['<rootDir>/tests'],
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
-  testTimeout: 20_000,
+  // a machine that is shared can take three times as long as an idle one; who hangs fails all the same
+  testTimeout: 60_000,
   // Jest would leave a core idle; most suites wait for programs of their own
   maxWorkers: '100%',
   moduleNameMapper: {
