@@ -59,7 +59,8 @@ const MOST_THREADS = 2;
 /** Threads are started when they are first needed, kept, and replaced when they had to be ended. */
 export function createTagReader(options: TagReaderOptions = {}): TagReader {
   const { timeoutMs = 2000, mostWaiting = 256, workerFile = besideThisFile() } = options;
-  const threads = new Set<WorkerThread>();
+  /** each with what is to happen once its parse is over, or it is gone */
+  const threads = new Map<WorkerThread, (() => void) | undefined>();
   const idle: WorkerThread[] = [];
   const waiting: Turn[] = [];
   const waitingBehind: Turn[] = [];
@@ -115,9 +116,21 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
     const kept = idle.pop();
     if (kept?.isAlive()) return kept;
     const thread = startWorkerThread({ file: workerFile, timeoutMs });
-    threads.add(thread);
-    void thread.ended.then(() => threads.delete(thread));
+    threads.set(thread, undefined);
+    // one handler for its whole life: a promise keeps all that was ever asked of it
+    void thread.ended.then(() => {
+      leave(thread);
+      threads.delete(thread);
+    });
     return thread;
+  }
+
+  function leave(thread: WorkerThread): void {
+    const passOn = threads.get(thread);
+    if (!passOn) return;
+    threads.set(thread, undefined);
+    if (thread.isAlive()) idle.push(thread);
+    passOn();
   }
 
   async function parse<W extends Wanted>(
@@ -136,18 +149,18 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
       readBytes: (position, lengthBytes, signal) => readBytes(track, position, lengthBytes, signal),
     });
     // A store may hang in a read that cannot be ended; the turn passes on when the thread is gone.
-    void Promise.race([Promise.allSettled([parsing]), thread.ended]).then(() => {
-      if (thread.isAlive()) idle.push(thread);
-      if (isBehind) passTurnBehind();
-      else passTurn();
-    });
+    threads.set(thread, isBehind ? passTurnBehind : passTurn);
+    const isOver = (): void => {
+      leave(thread);
+    };
+    void parsing.then(isOver, isOver);
     return parsing;
   }
 
   async function close(): Promise<void> {
     isClosed = true;
     for (const { reject } of [...waiting.splice(0), ...waitingBehind.splice(0)]) reject(closing());
-    await Promise.all([...threads].map((thread) => thread.end('closed')));
+    await Promise.all([...threads.keys()].map((thread) => thread.end('closed')));
   }
 
   return {

@@ -15,6 +15,7 @@ import {
 } from '../../src/services/metadata-service';
 import { metadataKey } from '../../src/services/redis-keys';
 import { encode, ffmpeg, ffprobe, selectFile } from '../support/audio-files';
+import { collectGarbage } from '../support/collect-garbage';
 import { until } from '../support/until';
 
 const SECONDS = 5;
@@ -515,6 +516,21 @@ describe('createTagReader()', () => {
     await expect(reader.read(track, 'flac')).rejects.toMatchObject(failed);
     // and no thread sees the environment, where the secrets are
     expect(await reader.read(track, 'wav')).toEqual({ env: [] });
+    await reader.close();
+  });
+
+  it('keeps nothing of what it has read while its threads live on', async () => {
+    const reader = createTagReader();
+    const { track } = selectFile(folder, 'a.flac', 'flac').selected;
+    const read = async (): Promise<WeakRef<object>> =>
+      new WeakRef(await reader.read(track, 'flac'));
+    const results: WeakRef<object>[] = [];
+    for (let i = 0; i < 20; i += 1) results.push(await read());
+    await until(() => {
+      collectGarbage();
+      // the conversation that was last may still hold what it said
+      return results.filter((result) => result.deref() !== undefined).length <= 1;
+    }, 'what was read is given free');
     await reader.close();
   });
 
