@@ -1,6 +1,7 @@
 import { indexTrack } from '../../../../src/services/catalogue/describe-track';
 import { packMetadata, unpackMetadata } from '../../../../src/services/catalogue/packed-metadata';
 import { type TrackMetadata } from '../../../../src/services/metadata-service';
+import { collectGarbage } from '../../../support/collect-garbage';
 
 const METADATA: TrackMetadata = {
   id: 'Artist/01 Sóng',
@@ -28,6 +29,24 @@ const METADATA: TrackMetadata = {
   lastModified: '2026-01-01T00:00:00.000Z',
   etag: '"1-2"',
 };
+
+describe('packMetadata()', () => {
+  it('takes no more memory than its text and what every string has', () => {
+    const tracks = 20_000;
+    const packed = new Array<string>(tracks).fill('');
+    const usedBytes = (): number => {
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = usedBytes();
+    for (let i = 0; i < tracks; i += 1)
+      packed[i] = packMetadata({ ...METADATA, size: 100_000 + i });
+    const bytesEach = (usedBytes() - before) / tracks;
+    const length = packed[0]?.length ?? 0;
+    expect(bytesEach).toBeGreaterThan(length);
+    expect(bytesEach).toBeLessThan(length + 40);
+  });
+});
 
 describe('unpackMetadata()', () => {
   it.each([
