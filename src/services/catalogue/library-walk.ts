@@ -158,7 +158,9 @@ export function createLibraryWalk(deps: LibraryWalkDeps): LibraryWalk {
       const known = new Map(node.children.map(({ id, state }) => [id, state]));
       const listing = await read(node.folder);
       for (const child of listing?.folders ?? []) {
-        if (known.get(child.id) !== child.state) await readAll(child);
+        // what could not be read has no watch of its own that would tell when it can
+        const isAsRead = nodes.has(child.id) && known.get(child.id) === child.state;
+        if (!isAsRead) await readAll(child);
       }
       return true;
     },
