@@ -73,8 +73,8 @@ export function createPlaybackWatch({
       }
       await restore(playbacks.filter((_, i) => conditions[i] === 'missing'));
     } catch {
-      // away: the signed end counts
-      for (const playback of playbacks) endIfOver(playback);
+      // away: the signed end counts, and when it is back what that knows
+      for (const playback of playbacks) if (!local.isOpen(playback)) local.cut(playback);
     }
     for (const [playback, use] of uses) {
       if (use === 'closed' && playback.responses.size === 0) attended.delete(playback);

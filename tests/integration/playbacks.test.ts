@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Playbacks } from '../../src/services/playback';
+import { type NewPlayback, type Playbacks } from '../../src/services/playback';
 import {
   letTimePass,
   newPlayback,
@@ -423,6 +423,40 @@ describe('when Redis goes and comes back', () => {
     expect(await there.end(trackId, id, 'anna')).toBe(true);
     await delay(510);
     expect(await here.isOpen(playback)).toBe(false);
+  });
+
+  /** A playback that was used until its signed end was over; Redis has moved the end since. */
+  const outlived = async (): Promise<NewPlayback> => {
+    const playback = { ...newPlayback(), signedEndSeconds: Math.ceil(Date.now() / 1000) + 1 };
+    for (const { playbacks } of replicas) await playbacks.begin(playback, false);
+    expect(
+      await replicas[0]?.playbacks.extend(playback.trackId, playback.id, 'anna'),
+    ).toBeDefined();
+    await delay(playback.signedEndSeconds * 1000 - Date.now() + 510);
+    return playback;
+  };
+  const freeze = async (): Promise<void> => {
+    await server.signal('SIGSTOP');
+    // only who asks finds out
+    for (const { playbacks } of replicas) await playbacks.isOpen(newPlayback());
+    await until(() => replicas.every(({ redis }) => !redis.isUp()), 'redis is missed');
+  };
+  const goOn = async (): Promise<void> => {
+    await server.signal('SIGCONT');
+    await until(() => replicas.every(({ redis }) => redis.isUp()), 'redis is in use again');
+  };
+
+  it('cuts what is beyond its signed end meanwhile, and opens it again', async () => {
+    const here = await start();
+    const playback = await outlived();
+    expect(await here.isOpen(playback)).toBe(true);
+    const cut = jest.fn();
+    here.attend(playback, cut);
+    await freeze();
+    await until(() => cut.mock.calls.length === 1, 'it is cut');
+    expect(await here.isOpen(playback)).toBe(false);
+    await goOn();
+    expect(await here.isOpen(playback)).toBe(true);
   });
 
   it('opens nothing for longer, nor waits, while Redis hangs', async () => {
