@@ -22,6 +22,8 @@ export interface PlaybackWatchOptions {
 const LOOK_INTERVAL_MS = 800;
 /** Looking costs Redis a tenth of renewing; a sixth of 30 s is soon enough for that. */
 const RENEW_INTERVAL_MS = 5_000;
+/** What Redis knows of may go on for so much longer than its signed end. */
+const MOST_MOVED_MS = 24 * 60 * 60 * 1000;
 /** Ends that nobody could be told of; beyond this they hold in this process only. */
 const MAX_ANNOUNCEMENTS = 1_000;
 
@@ -98,7 +100,7 @@ export function createPlaybackWatch({
   };
 
   const announce = async (playback: KnownPlayback): Promise<void> => {
-    if (playback.signedEndMs <= now()) announcements.delete(playback);
+    if (playback.signedEndMs + MOST_MOVED_MS <= now()) announcements.delete(playback);
     if (!isShared() || !announcements.has(playback)) return;
     try {
       await shared.restore([playback]);

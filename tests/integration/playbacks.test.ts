@@ -459,6 +459,16 @@ describe('when Redis goes and comes back', () => {
     expect(await here.isOpen(playback)).toBe(true);
   });
 
+  it('tells the others also of the end of what is beyond its signed end', async () => {
+    const [here, there] = [await start(), await start()];
+    const playback = await outlived();
+    await freeze();
+    expect(await here.end(playback.trackId, playback.id, 'anna')).toBe(true);
+    await delay(1_000);
+    await goOn();
+    await until(async () => !(await there.isOpen(playback)), 'the other has heard of the end');
+  });
+
   it('opens nothing for longer, nor waits, while Redis hangs', async () => {
     const here = await start();
     const playback = newPlayback();
