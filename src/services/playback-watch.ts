@@ -118,6 +118,8 @@ export function createPlaybackWatch({
         onEnded();
       };
       playback.responses.add(response);
+      // between the question and this it was: nobody would look at it again
+      if (playback.isEnded) local.cut(playback);
       // whoever was asked whether it is open has renewed it with that
       if (!attended.has(playback)) attended.set(playback, now());
       start();
