@@ -50,7 +50,9 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
         setTimeout(() => mine === turn && void loadMore(), AGAIN_MS);
       return added.length > 0;
     } catch (error) {
-      if (mine === turn) onError(error);
+      if (mine !== turn) return false;
+      if (rows.length === 0) count.textContent = '';
+      onError(error);
       return false;
     }
   }
@@ -106,6 +108,7 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
 
   return {
     find,
+    loadMore,
     showCurrent,
     /** The track so many places on; more are loaded where the list has not come so far. */
     async neighbour(/** @type {string} */ id, /** @type {1 | -1} */ step) {
