@@ -44,6 +44,9 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
       cursor = nextCursor;
       count.textContent = describeCount(total, search);
       more.hidden = cursor === null;
+      // whoever has come to the new end meanwhile has not left it, as an observer sees it
+      end.unobserve(more);
+      end.observe(more);
       showCurrent(currentId);
       // a library that is looked through for the first time has more to show soon
       if (total === 0 && search === '')
@@ -101,10 +104,10 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
   }
 
   more.addEventListener('click', () => void loadMore());
-  new IntersectionObserver(
-    ([{ isIntersecting }]) => isIntersecting && rows.length > 0 && void loadMore(),
+  const end = new IntersectionObserver(
+    (seen) => seen.at(-1).isIntersecting && rows.length > 0 && void loadMore(),
     { rootMargin: '400px' },
-  ).observe(more);
+  );
 
   return {
     find,

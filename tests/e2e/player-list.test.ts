@@ -71,4 +71,32 @@ describe('the list of the player page', () => {
     },
     TIMEOUT_MS,
   );
+
+  itInChromium(
+    'goes on for whoever stays at its end',
+    async () => {
+      const { page } = await suite.open();
+      const answer = await page.evaluate(`fetch('/api/stream?limit=1', {
+        headers: { Authorization: 'Bearer ${signToken()}' } }).then((response) => response.json())`);
+      const { data } = answer as { data: { tracks: { id: string }[] } };
+      await page.route(LISTS, (route) => {
+        const from = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0);
+        const tracks = Array.from({ length: 50 }, (_, i) => ({
+          ...data.tracks[0],
+          id: `track ${from + i}`,
+        }));
+        const nextCursor = from < 950 ? `${from + 50}` : null;
+        return route.fulfill({
+          json: { data: { tracks, nextCursor, total: 1000, complete: true } },
+        });
+      });
+      await page.evaluate(`(() => {
+        new MutationObserver(() => scrollTo(0, document.body.scrollHeight))
+          .observe(document.getElementById('tracks'), { childList: true });
+      })()`);
+      await page.fill('#search', 'track');
+      await untilInPage(page, `document.querySelectorAll('.track').length === 1000`);
+    },
+    TIMEOUT_MS,
+  );
 });
