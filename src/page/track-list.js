@@ -82,6 +82,7 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
     button.className = 'track';
     const cover = document.createElement('span');
     cover.className = 'cover';
+    cover.setAttribute('aria-hidden', 'true');
     const time = span('duration', formatTime(track.duration));
     time.setAttribute('aria-hidden', 'true');
     const names = document.createElement('span');

@@ -99,4 +99,15 @@ describe('the list of the player page', () => {
     },
     TIMEOUT_MS,
   );
+
+  itInChromium(
+    'names its tracks by what they are, covers or none',
+    async () => {
+      const { page } = await suite.open();
+      const snapshot = await page.locator('body').ariaSnapshot();
+      expect(snapshot).toContain('button "One Unknown Artist 20 seconds"');
+      expect(snapshot).not.toContain('♪');
+    },
+    TIMEOUT_MS,
+  );
 });
