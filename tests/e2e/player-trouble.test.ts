@@ -202,6 +202,34 @@ describe('the player page in trouble', () => {
   );
 
   itInChromium(
+    'is not in its own way where tracks and forms are chosen faster than they begin',
+    async () => {
+      const other = await suite.startOther({ MAX_PLAYBACKS_PER_SUBJECT: '1' });
+      const { page, choose, untilPlayingFrom } = await suite.open({}, other);
+      await page.route('**/playback', async (route) => {
+        const response = await route.fetch();
+        // begun, and nobody in the page knows it yet
+        await delay(300);
+        await route.fulfill({ response });
+      });
+      await page.evaluate(`(async () => {
+        const [long, short] = document.querySelectorAll('.track');
+        for (const track of [short, long, short, long]) {
+          track.click();
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      })()`);
+      for (const quality of ['mp3', 'original']) await choose('quality', quality);
+      await untilPlayingFrom(0.2);
+      expect(await page.textContent('#title')).toBe('Long Song');
+      const asked = other.requests.filter(({ url }) => url.includes('/playback'));
+      expect(asked.filter(({ status }) => status >= 400)).toEqual([]);
+      expect(await page.isHidden('#notice')).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
     'reports what it plays and ends its playback when it is closed',
     async () => {
       const { page } = await playLong(suite.service);
