@@ -75,13 +75,18 @@ describe('the player page in trouble', () => {
     TIMEOUT_MS,
   );
 
-  itInChromium(
-    'asks for another token where the Service Worker has none that holds, and keeps the place',
-    async () => {
+  itInChromium.each([
+    ['the Service Worker', 'worker', 'original'],
+    ['hls.js', 'fetch', 'hls'],
+  ])(
+    'asks for another token where %s has none that holds, and keeps the place',
+    async (_name, way, quality) => {
       const other = await suite.startOther();
       const subject = uniqueSubject();
       const token = tokenOf(subject, { now: Date.now() });
-      const { page, seekTo, untilPlayingFrom } = await playLong(other, { token }, 'worker');
+      const { page, choose, seekTo, untilPlayingFrom } = await playLong(other, { token }, way);
+      await choose('quality', quality);
+      await untilPlayingFrom(0.1);
       other.skipSeconds(HOUR_SECONDS);
       await seekTo(0.66);
       await page.waitForSelector('#token-dialog', { state: 'visible' });
@@ -95,10 +100,14 @@ describe('the player page in trouble', () => {
     TIMEOUT_MS,
   );
 
-  itInChromium(
-    'says that its playback was ended, and goes on with another',
-    async () => {
-      const { token, seekTo, untilNotice, untilPlayingFrom } = await playLong(suite.service);
+  itInChromium.each(['original', 'hls'])(
+    'says that its playback of %s was ended, and goes on with another',
+    async (quality) => {
+      const { token, choose, seekTo, untilNotice, untilPlayingFrom } = await playLong(
+        suite.service,
+      );
+      await choose('quality', quality);
+      await untilPlayingFrom(0.1);
       await revoke(suite.service, token);
       await seekTo(0.66);
       await untilNotice(/was ended/);
