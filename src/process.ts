@@ -1,10 +1,10 @@
-import { stat } from 'node:fs/promises';
+import { opendir } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
 import { createRequestListener } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
 import { createContainer, type Peers } from './container';
 import { listen, logCannotListen } from './listen';
-import { type Logger } from './observability/logger';
+import { describeError, type Logger } from './observability/logger';
 import { createLogs, type Logs } from './observability/logs';
 import { createHttpServer } from './server';
 import { EXIT_FAILURE, flush, stopOnSignals, type Stop } from './shutdown';
@@ -123,13 +123,12 @@ function readConfig(env: NodeJS.ProcessEnv): Config | undefined {
 }
 
 async function warnAboutLibrary({ audioFilesDir }: Config, logger: Logger): Promise<void> {
-  const isThere = await stat(audioFilesDir).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
-  if (!isThere) {
-    logger.warn('the music library is missing: tracks answer 503 until it appears', {
+  try {
+    await (await opendir(audioFilesDir)).close();
+  } catch (error) {
+    logger.warn('the music library cannot be read: tracks answer 503 until it can', {
       audioFilesDir,
+      error: describeError(error),
     });
   }
 }

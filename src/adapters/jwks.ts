@@ -22,11 +22,20 @@ export class KeySetRefused extends Error {
  */
 export function createKeySetClient(url: string): (signal: AbortSignal) => Promise<unknown> {
   return async (signal) => {
-    const response = await open(url, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]));
+    // not AbortSignal.timeout(): Node 20 collects one that only any() knows, and then nothing ends this
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort(new KeySetRefused(`no whole answer in ${TIMEOUT_MS} ms`));
+    }, TIMEOUT_MS).unref();
     try {
-      return JSON.parse(await read(response)) as unknown;
+      const response = await open(url, AbortSignal.any([signal, late.signal]));
+      try {
+        return JSON.parse(await read(response)) as unknown;
+      } finally {
+        response.destroy();
+      }
     } finally {
-      response.destroy();
+      clearTimeout(timer);
     }
   };
 }

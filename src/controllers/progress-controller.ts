@@ -34,7 +34,7 @@ export function createProgressController({
       );
     }
     const outcome = await playbacks.report(trackId, id, req.principal.subject, progress.data);
-    // a grant was open by what is known of it, which may be half a second old
+    // a grant was open by what is known of it, which may be a tenth of a second old
     if (!outcome) throw req.principal.grant ? grantEnded() : playbackNotFound();
     req.context.entry.playback = id;
     const expiresAt = new Date(outcome.endsAtMs).toISOString();

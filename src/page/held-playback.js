@@ -12,11 +12,28 @@ export function createHeldPlayback({ api, reports }) {
   let held;
   /** @type {Promise<void> | undefined} of the playback before */
   let ending;
+  /** One begins after the other: a load that was given up may have got the only place there is. */
+  let turn = Promise.resolve();
 
   function end() {
     if (!held) return;
     ending = held.end(reports.end());
     held = undefined;
+  }
+
+  async function begin(trackId, { takeover, signal }) {
+    signal.throwIfAborted();
+    if (held?.trackId === trackId) return held;
+    end();
+    // its place may be the only one there is
+    await ending;
+    signal.throwIfAborted();
+    const begun = await beginPlayback(api, trackId, { takeover });
+    if (signal.aborted) ending = begun.end();
+    signal.throwIfAborted();
+    held = begun;
+    reports.begin(held);
+    return held;
   }
 
   return {
@@ -25,18 +42,10 @@ export function createHeldPlayback({ api, reports }) {
      * @param {{ takeover: boolean, signal: AbortSignal }} options
      * @throws {import('./api.js').Refusal} `too_many_playbacks` among others
      */
-    async ensure(trackId, { takeover, signal }) {
-      if (held?.trackId === trackId) return held;
-      end();
-      // its place may be the only one there is
-      await ending;
-      signal.throwIfAborted();
-      const begun = await beginPlayback(api, trackId, { takeover });
-      if (signal.aborted) void begun.end();
-      signal.throwIfAborted();
-      held = begun;
-      reports.begin(held);
-      return held;
+    ensure(trackId, options) {
+      const begun = turn.then(() => begin(trackId, options));
+      turn = begun.catch(() => undefined);
+      return begun;
     },
     /** Reports where it stopped, and closes its addresses. */
     end,

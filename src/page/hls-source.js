@@ -44,8 +44,10 @@ export async function openHlsSource({ audio, url, token, onError, positionSecond
       ? {}
       : { xhrSetup: (xhr) => xhr.setRequestHeader('Authorization', `Bearer ${token()}`) }),
   });
-  hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => {
-    if (fatal) onError(details);
+  hls.on(Hls.Events.ERROR, (_event, { fatal, details, response }) => {
+    // what was refused in one variant is in all: hls.js would try them in turn, and then again
+    const isRefused = response?.code >= 400 && response.code < 500;
+    if (fatal || isRefused) onError(details);
   });
   hls.loadSource(url);
   hls.attachMedia(audio);

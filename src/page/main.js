@@ -39,8 +39,7 @@ const notice = createNotice(find('notice'), {
   },
   token: async () => {
     await api.renewToken();
-    if (player.state.track) player.play();
-    else await list.find('');
+    player.play();
   },
 });
 const player = createPlayer({
@@ -67,7 +66,7 @@ const list = createTrackList({
   api,
   covers,
   onChoose: (track) => (player.state.track?.id === track.id ? toggle() : play(track)),
-  onError: notice.refuse,
+  onError: (error) => notice.refuse(error, waysOn(list.loadMore)),
 });
 const mediaKeys = createMediaKeys({
   play: () => player.play(),
@@ -166,18 +165,31 @@ function changeVolume(/** @type {number} */ change) {
   find('volume').value = String(audio.volume);
 }
 
+/** From a refusal of what was asked for beside the music. */
+function waysOn(/** @type {() => unknown} */ again) {
+  const token = async () => {
+    await api.renewToken();
+    await again();
+  };
+  return { retry: again, token };
+}
+
+function searchedText() {
+  return find('search').value.trim();
+}
+
 async function begin() {
   const { token, trackId, startSeconds } = takeFragment();
   if (token !== undefined) api.setToken(token);
   if (token === undefined && api.token() === undefined) {
-    notice.refuse({ code: 'unauthorized', status: 401 });
+    notice.refuse({ code: 'unauthorized', status: 401 }, waysOn(begin));
     return;
   }
-  const listed = list.find(find('search').value.trim());
+  const listed = list.find(searchedText());
   if (trackId !== undefined) {
     await api.json(`${trackPath(trackId)}/metadata`).then(
       (track) => cue(track, startSeconds),
-      (error) => notice.refuse(error),
+      (error) => notice.refuse(error, waysOn(begin)),
     );
   }
   await listed;
@@ -207,16 +219,16 @@ find('help-button').addEventListener('click', () => find('help').showModal());
 find('help-close').addEventListener('click', () => find('help').close());
 find('token-button').addEventListener('click', () => {
   void api.changeToken().then(
-    () => list.find(''),
+    () => (player.state.track ? list.find(searchedText()) : begin()),
     () => undefined,
   );
 });
 find('search-form').addEventListener('submit', (event) => event.preventDefault());
 let searchTimer;
-find('search').addEventListener('input', ({ target }) => {
+find('search').addEventListener('input', () => {
   clearTimeout(searchTimer);
   searchTimer = setTimeout(() => {
-    if (api.token() !== undefined) void list.find(target.value.trim());
+    if (api.token() !== undefined) void list.find(searchedText());
   }, SEARCH_DELAY_MS);
 });
 listenToKeys({

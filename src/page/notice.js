@@ -11,6 +11,7 @@ export function createNotice(root, actions) {
   const way = root.querySelector('[data-action]');
   const close = root.querySelector('[data-close]');
   let action;
+  let ownActions = {};
   let isPassing = false;
 
   function show({ text: words, action: name, label }) {
@@ -29,14 +30,20 @@ export function createNotice(root, actions) {
   way.addEventListener('click', () => {
     clear();
     // declining a token leaves all as it is
-    Promise.resolve(actions[action]?.()).catch((error) => show(explain(error)));
+    const act = ownActions[action] ?? actions[action];
+    Promise.resolve(act?.()).catch((error) => show(explain(error)));
   });
   close.addEventListener('click', clear);
 
   return {
     clear,
-    refuse(/** @type {import('./api.js').Refusal} */ refusal) {
+    /**
+     * @param {import('./api.js').Refusal} refusal
+     * @param {Record<string, () => unknown>} [own] the ways on from what was refused, where they are others
+     */
+    refuse(refusal, own = {}) {
       isPassing = false;
+      ownActions = own;
       show(explain(refusal));
     },
     /** Something to know, that does not stop the music. */

@@ -44,13 +44,18 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
       cursor = nextCursor;
       count.textContent = describeCount(total, search);
       more.hidden = cursor === null;
+      // whoever has come to the new end meanwhile has not left it, as an observer sees it
+      end.unobserve(more);
+      end.observe(more);
       showCurrent(currentId);
       // a library that is looked through for the first time has more to show soon
       if (total === 0 && search === '')
         setTimeout(() => mine === turn && void loadMore(), AGAIN_MS);
       return added.length > 0;
     } catch (error) {
-      if (mine === turn) onError(error);
+      if (mine !== turn) return false;
+      if (rows.length === 0) count.textContent = '';
+      onError(error);
       return false;
     }
   }
@@ -77,6 +82,7 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
     button.className = 'track';
     const cover = document.createElement('span');
     cover.className = 'cover';
+    cover.setAttribute('aria-hidden', 'true');
     const time = span('duration', formatTime(track.duration));
     time.setAttribute('aria-hidden', 'true');
     const names = document.createElement('span');
@@ -99,13 +105,14 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
   }
 
   more.addEventListener('click', () => void loadMore());
-  new IntersectionObserver(
-    ([{ isIntersecting }]) => isIntersecting && rows.length > 0 && void loadMore(),
+  const end = new IntersectionObserver(
+    (seen) => seen.at(-1).isIntersecting && rows.length > 0 && void loadMore(),
     { rootMargin: '400px' },
-  ).observe(more);
+  );
 
   return {
     find,
+    loadMore,
     showCurrent,
     /** The track so many places on; more are loaded where the list has not come so far. */
     async neighbour(/** @type {string} */ id, /** @type {1 | -1} */ step) {

@@ -38,6 +38,8 @@ export interface LocalPlaybacks {
   running(subject: string): readonly KnownPlayback[];
   /** Whether it opens anything as far as this process knows: its signed end counts. */
   isOpen(playback: KnownPlayback): boolean;
+  /** Ends what is running of it. */
+  cut(playback: KnownPlayback): void;
   /** Ends it, and what is running of it. */
   end(playback: KnownPlayback): void;
 }
@@ -77,6 +79,12 @@ export function createLocalPlaybacks(now: () => number): LocalPlaybacks {
     playbacks.set(playback.key, playback);
   };
 
+  const cut = ({ responses }: KnownPlayback): void => {
+    const running = [...responses];
+    responses.clear();
+    for (const onEnded of running) onEnded();
+  };
+
   const isOpen = ({ isEnded, signedEndMs }: KnownPlayback): boolean =>
     !isEnded && signedEndMs > now();
 
@@ -104,11 +112,10 @@ export function createLocalPlaybacks(now: () => number): LocalPlaybacks {
         .filter((playback) => isOpen(playback) && isCounting(playback, now()))
         .sort((a, b) => a.startedAtMs - b.startedAtMs),
     isOpen,
+    cut,
     end(playback) {
       playback.isEnded = true;
-      const responses = [...playback.responses];
-      playback.responses.clear();
-      for (const onEnded of responses) onEnded();
+      cut(playback);
     },
   };
 }

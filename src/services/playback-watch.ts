@@ -18,10 +18,15 @@ export interface PlaybackWatchOptions {
   readonly now: () => number;
 }
 
-/** With the 200 ms that Redis may take, whoever ends a playback cuts its responses within a second. */
-const LOOK_INTERVAL_MS = 800;
+/**
+ * With the 100 ms that what was learned counts, and the 200 ms that Redis may take, whoever ends a
+ * playback cuts its responses within a second, also one that begins by what was learned before.
+ */
+const LOOK_INTERVAL_MS = 700;
 /** Looking costs Redis a tenth of renewing; a sixth of 30 s is soon enough for that. */
 const RENEW_INTERVAL_MS = 5_000;
+/** What Redis knows of may go on for so much longer than its signed end. */
+const MOST_MOVED_MS = 24 * 60 * 60 * 1000;
 /** Ends that nobody could be told of; beyond this they hold in this process only. */
 const MAX_ANNOUNCEMENTS = 1_000;
 
@@ -73,8 +78,8 @@ export function createPlaybackWatch({
       }
       await restore(playbacks.filter((_, i) => conditions[i] === 'missing'));
     } catch {
-      // away: the signed end counts
-      for (const playback of playbacks) endIfOver(playback);
+      // away: the signed end counts, and when it is back what that knows
+      for (const playback of playbacks) if (!local.isOpen(playback)) local.cut(playback);
     }
     for (const [playback, use] of uses) {
       if (use === 'closed' && playback.responses.size === 0) attended.delete(playback);
@@ -98,7 +103,7 @@ export function createPlaybackWatch({
   };
 
   const announce = async (playback: KnownPlayback): Promise<void> => {
-    if (playback.signedEndMs <= now()) announcements.delete(playback);
+    if (playback.signedEndMs + MOST_MOVED_MS <= now()) announcements.delete(playback);
     if (!isShared() || !announcements.has(playback)) return;
     try {
       await shared.restore([playback]);
@@ -116,6 +121,8 @@ export function createPlaybackWatch({
         onEnded();
       };
       playback.responses.add(response);
+      // between the question and this it was: nobody would look at it again
+      if (playback.isEnded) local.cut(playback);
       // whoever was asked whether it is open has renewed it with that
       if (!attended.has(playback)) attended.set(playback, now());
       start();

@@ -45,7 +45,7 @@ export interface Playbacks {
   begin(playback: NewPlayback, takeover: boolean): Promise<void>;
   /**
    * Whether a grant whose signature is right opens anything now: not revoked and not at its end. What
-   * was learned may be up to half a second old. Who asks is about to use it: the playback counts.
+   * was learned may be up to a tenth of a second old. Who asks is about to use it: the playback counts.
    */
   isOpen(grant: Grant): Promise<boolean>;
   /**

@@ -20,8 +20,8 @@ export interface PlaybacksOptions {
   readonly now?: () => number;
 }
 
-/** What was learned of a playback counts this long; so an end is known everywhere within a second. */
-const LEARNED_MS = 500;
+/** What was learned of a playback counts this long: players often ask twice in a row. */
+const LEARNED_MS = 100;
 /** Of a playback that is over in any case. */
 const UNKNOWN_END = { signedEndSeconds: 0 };
 

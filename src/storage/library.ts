@@ -30,7 +30,7 @@ export class WatchesExhausted extends Error {
 
 /** What is in the library: the counterpart of `TrackStore`, which opens what is asked for. */
 export interface Library {
-  /** The library itself as it is now; undefined while it is missing. */
+  /** The library itself as it is now; undefined while it is missing, or closed to us. */
   look(): Promise<LibraryFolder | undefined>;
   /**
    * Names what a folder holds. Whether an id can be opened only opening it tells.

@@ -36,8 +36,9 @@ export function createLocalLibrary(
   const library = resolve(root);
   return {
     async look() {
-      const stats = await statIfPresent(library);
-      if (!stats?.isDirectory()) return undefined;
+      // by a name in it, as its tracks are: that takes the right to go into it
+      const stats = await statIfPresent(`${library}${sep}.`);
+      if (!stats?.isDirectory() || !(await isListable(library))) return undefined;
       const self = identityOf(stats);
       return { id: '', state: self, paths: [library], lineage: [self] };
     },
@@ -183,6 +184,16 @@ async function statIfPresent(path: string): Promise<BigIntStats | undefined> {
     return await stat(path, { bigint: true });
   } catch (error) {
     if (isAbsence(error) || CLOSED.has(codeOf(error))) return undefined;
+    throw error;
+  }
+}
+
+async function isListable(path: string): Promise<boolean> {
+  try {
+    await (await opendir(path)).close();
+    return true;
+  } catch (error) {
+    if (isAbsence(error) || CLOSED.has(codeOf(error))) return false;
     throw error;
   }
 }

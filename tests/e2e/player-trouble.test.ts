@@ -75,13 +75,18 @@ describe('the player page in trouble', () => {
     TIMEOUT_MS,
   );
 
-  itInChromium(
-    'asks for another token where the Service Worker has none that holds, and keeps the place',
-    async () => {
+  itInChromium.each([
+    ['the Service Worker', 'worker', 'original'],
+    ['hls.js', 'fetch', 'hls'],
+  ])(
+    'asks for another token where %s has none that holds, and keeps the place',
+    async (_name, way, quality) => {
       const other = await suite.startOther();
       const subject = uniqueSubject();
       const token = tokenOf(subject, { now: Date.now() });
-      const { page, seekTo, untilPlayingFrom } = await playLong(other, { token }, 'worker');
+      const { page, choose, seekTo, untilPlayingFrom } = await playLong(other, { token }, way);
+      await choose('quality', quality);
+      await untilPlayingFrom(0.1);
       other.skipSeconds(HOUR_SECONDS);
       await seekTo(0.66);
       await page.waitForSelector('#token-dialog', { state: 'visible' });
@@ -95,10 +100,14 @@ describe('the player page in trouble', () => {
     TIMEOUT_MS,
   );
 
-  itInChromium(
-    'says that its playback was ended, and goes on with another',
-    async () => {
-      const { token, seekTo, untilNotice, untilPlayingFrom } = await playLong(suite.service);
+  itInChromium.each(['original', 'hls'])(
+    'says that its playback of %s was ended, and goes on with another',
+    async (quality) => {
+      const { token, choose, seekTo, untilNotice, untilPlayingFrom } = await playLong(
+        suite.service,
+      );
+      await choose('quality', quality);
+      await untilPlayingFrom(0.1);
       await revoke(suite.service, token);
       await seekTo(0.66);
       await untilNotice(/was ended/);
@@ -197,6 +206,34 @@ describe('the player page in trouble', () => {
         .map(({ method, url, status }) => [method, /progress|takeover/.exec(url)?.[0], status]);
       expect(asked.filter(([, , status]) => Number(status) >= 400)).toEqual([]);
       expect(asked.filter(([method]) => method === 'DELETE')).toHaveLength(4);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
+    'is not in its own way where tracks and forms are chosen faster than they begin',
+    async () => {
+      const other = await suite.startOther({ MAX_PLAYBACKS_PER_SUBJECT: '1' });
+      const { page, choose, untilPlayingFrom } = await suite.open({}, other);
+      await page.route('**/playback', async (route) => {
+        const response = await route.fetch();
+        // begun, and nobody in the page knows it yet
+        await delay(300);
+        await route.fulfill({ response });
+      });
+      await page.evaluate(`(async () => {
+        const [long, short] = document.querySelectorAll('.track');
+        for (const track of [short, long, short, long]) {
+          track.click();
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      })()`);
+      for (const quality of ['mp3', 'original']) await choose('quality', quality);
+      await untilPlayingFrom(0.2);
+      expect(await page.textContent('#title')).toBe('Long Song');
+      const asked = other.requests.filter(({ url }) => url.includes('/playback'));
+      expect(asked.filter(({ status }) => status >= 400)).toEqual([]);
+      expect(await page.isHidden('#notice')).toBe(true);
     },
     TIMEOUT_MS,
   );

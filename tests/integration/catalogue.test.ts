@@ -586,6 +586,31 @@ describe('GET /health/ready', () => {
     expect(await ready()).toMatchObject({ httpStatus: 200, library: 'available' });
   });
 
+  it('is 503 while the library cannot be read, and the list appears when it can', async () => {
+    await asNobody(async () => {
+      put('a.mp3');
+      for (const mode of [0, 0o444]) {
+        chmodSync(root, mode);
+        await start();
+        await until(async () => (await ready()).library !== 'unknown', 'it was looked at');
+        expect(await ready()).toMatchObject({ httpStatus: 503, library: 'unavailable' });
+        const answer = await get();
+        expect([answer.status, codeOf(answer)]).toEqual([503, 'library_unavailable']);
+        chmodSync(root, 0o755);
+        await untilListedAfterAbsence(['a']);
+        expect(await ready()).toMatchObject({ httpStatus: 200, library: 'available' });
+        await app.close();
+      }
+      await startAndScan();
+      chmodSync(root, 0);
+      await until(async () => (await ready()).httpStatus === 503, 'it is missed');
+      expect(await ids()).toEqual(['a']);
+      chmodSync(root, 0o755);
+      put('b.mp3');
+      await untilListed(['a', 'b']);
+    });
+  });
+
   async function untilListedAfterAbsence(expected: readonly string[]): Promise<void> {
     await until(async () => (await get()).status === 200, 'there is a list');
     await untilListed(expected);

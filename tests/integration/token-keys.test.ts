@@ -1,6 +1,7 @@
 import { connect, type AddressInfo, createServer } from 'node:net';
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
+import { collectGarbage } from '../support/collect-garbage';
 import { createIssuerKey, sendKeySet, startIssuer, type Issuer } from '../support/token-issuer';
 import { startApp, type TestApp } from '../support/build-app';
 import { parseJson, send, type Answer } from '../support/http-client';
@@ -182,6 +183,16 @@ describe('an issuer', () => {
     expect(tookMs).toBeLessThan(8_000);
     expect(issuer.requests).toHaveLength(2);
   });
+
+  it('who says nothing is given up after 3 s, also where garbage is collected meanwhile', async () => {
+    const { app, issuer } = await start(() => undefined);
+    await until(() => issuer.requests.length === 1, 'the request');
+    const collecting = setInterval(collectGarbage, 250);
+    const refused = await ask(app, ec.sign()).finally(() => {
+      clearInterval(collecting);
+    });
+    expect([refused.status, parseJson(refused).code]).toEqual([503, 'keys_unavailable']);
+  }, 15_000);
 
   it('who is not there does not delay the start, and no 503 counts as a failure', async () => {
     const { app } = await start((_req, res) => void res.writeHead(503).end(), {

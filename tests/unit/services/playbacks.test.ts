@@ -96,6 +96,17 @@ describe('createPlaybacks() without Redis', () => {
     expect(await report(playback, 'playing')).toBeUndefined();
   });
 
+  it('cuts what begins at the moment of the end', async () => {
+    const playback = await begin();
+    const opening = playbacks.isOpen(playback);
+    await playbacks.end(TRACK, playback.id, 'anna');
+    // opened before the end, and noted behind it
+    expect(await opening).toBe(true);
+    const cut = jest.fn();
+    playbacks.attend(playback, cut).release();
+    expect(cut).toHaveBeenCalledTimes(1);
+  });
+
   it('is told nothing by another subject', async () => {
     const playback = await begin();
     expect(await playbacks.end(TRACK, playback.id, 'otto')).toBe(false);
