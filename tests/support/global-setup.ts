@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { compileTagWorker } from './compiled-tag-worker';
 import { rememberFfmpeg } from './remembering-ffmpeg';
 
 declare global {
@@ -13,6 +14,7 @@ declare global {
 export default async function setUp(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tuneton-tests-'));
   rememberFfmpeg(folder);
+  compileTagWorker(folder);
   await startRedis(join(folder, 'redis.sock'));
 }
 
