@@ -1,3 +1,8 @@
+/**
+ * `npm run typecheck` looks at this file too; the compiler takes two seconds for it.
+ *
+ * @jest-config-loader-options {"transpileOnly": true}
+ */
 import type { Config } from 'jest';
 
 // Published as ES modules only. Jest cannot require() those on Node 20, so they are compiled to
@@ -19,6 +24,7 @@ const config: Config = {
   roots: ['<rootDir>/tests'],
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  testSequencer: '<rootDir>/tests/support/suite-order.js',
   // a machine that is shared can take three times as long as an idle one; who hangs fails all the same
   testTimeout: 60_000,
   // Jest would leave a core idle; most suites wait for programs of their own

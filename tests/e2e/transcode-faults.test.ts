@@ -4,7 +4,7 @@ import { request, type ClientRequest } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ffmpeg } from '../support/audio-files';
-import { childrenOf, listProcesses, readersBelow, writeFakeFfmpeg } from '../support/fake-ffmpeg';
+import { childrenOf, readersBelow, writeFakeFfmpeg } from '../support/fake-ffmpeg';
 import { holdDownload } from '../support/held-download';
 import { parseJson, send, type Answer } from '../support/http-client';
 import { startService, stopServices, type ServiceProcess } from '../support/service-process';
@@ -268,10 +268,8 @@ describe('several processes', () => {
     expect(workers).toHaveLength(2);
     const most = new Map<number, number>();
     const watch = setInterval(() => {
-      const all = listProcesses();
       for (const worker of workers) {
-        const count = all.filter(({ parent }) => parent === worker).length;
-        most.set(worker, Math.max(most.get(worker) ?? 0, count));
+        most.set(worker, Math.max(most.get(worker) ?? 0, childrenOf(worker).length));
       }
     }, 5);
     const asked = [0, 1, 2, 3].map((seconds) => get(service, `${SONG}&start=${seconds}`));

@@ -12,6 +12,7 @@ interface Source {
   readonly extension: string;
   readonly args: readonly string[];
   readonly isLossless?: true;
+  readonly hasCover?: true;
   /** of the sound that is encoded; 44.1 kHz in stereo unless told */
   readonly rateHz?: number;
   readonly channels?: number;
@@ -19,25 +20,12 @@ interface Source {
   readonly frame?: number;
 }
 
-const COVER = [
-  '-i',
-  'cover.png',
-  '-map',
-  '0:a',
-  '-map',
-  '1:v',
-  '-c:v',
-  'copy',
-  '-id3v2_version',
-  '3',
-];
-
 const SOURCES: readonly Source[] = [
   { name: 'mp3-cbr', extension: 'mp3', args: ['-c:a', 'libmp3lame', '-b:a', '128k'] },
   { name: 'mp3-vbr', extension: 'mp3', args: ['-c:a', 'libmp3lame', '-q:a', '4'] },
   { name: 'mp3-cbr-bare', extension: 'mp3', args: ['-c:a', 'libmp3lame', '-write_xing', '0'] },
   { name: 'mp3-vbr-bare', extension: 'mp3', args: ['-q:a', '4', '-write_xing', '0'] },
-  { name: 'mp3-cover', extension: 'mp3', args: [...COVER, '-c:a', 'libmp3lame', '-b:a', '192k'] },
+  { name: 'mp3-cover', extension: 'mp3', args: ['-b:a', '192k'], hasCover: true },
   { name: 'mp3-mono-low', extension: 'mp3', args: ['-b:a', '32k'], rateHz: 22_050, channels: 1 },
   { name: 'flac-16', extension: 'flac', args: ['-sample_fmt', 's16'], isLossless: true },
   {
@@ -85,16 +73,7 @@ const library = createTempFolder();
 const results = createTempFolder();
 
 beforeAll(async () => {
-  await ffmpeg([
-    '-f',
-    'lavfi',
-    '-i',
-    'color=red:s=640x640',
-    '-frames:v',
-    '1',
-    join(library, 'cover.png'),
-  ]);
-  for (const source of SOURCES) await makeSource(source);
+  await makeSources();
   service = await startService({
     AUDIO_FILES_DIR: library,
     CACHE_DIR: createTempFolder(),
@@ -108,14 +87,23 @@ afterAll(async () => {
   removeTempFolders();
 });
 
+/** All by one ffmpeg, which takes longer to start than to encode one. */
+async function makeSources(): Promise<void> {
+  const sounds = [...new Set(SOURCES.map(noiseOf))];
+  const inputs = [...sounds, 'color=red:s=640x640:d=0.04'];
+  const outputs = SOURCES.map((source) => {
+    const sound = ['-map', `${sounds.indexOf(noiseOf(source))}:a`, ...source.args];
+    const cover = ['-map', `${sounds.length}:v`, '-c:v', 'png', '-id3v2_version', '3'];
+    return [...sound, ...(source.hasCover ? cover : []), fileOf(source)];
+  });
+  await ffmpeg([...inputs.flatMap((input) => ['-f', 'lavfi', '-i', input]), ...outputs.flat()]);
+}
+
 /** Noise that swells: no two places of it are alike. */
-async function makeSource(source: Source): Promise<void> {
-  const { args, rateHz = 44_100, channels = 2 } = source;
+function noiseOf({ rateHz = 44_100, channels = 2 }: Source): string {
   const layout = { 1: 'mono', 2: 'stereo', 6: '5.1' }[channels]!;
   const noise = Array.from({ length: channels }, (_, i) => `0.3*random(${i})*t`).join('|');
-  const input = `aevalsrc=${noise}:s=${rateHz}:d=${SECONDS}:c=${layout},lowpass=3000`;
-  const paths = args.map((arg) => (arg === 'cover.png' ? join(library, arg) : arg));
-  await ffmpeg(['-f', 'lavfi', '-i', input, ...paths, fileOf(source)]);
+  return `aevalsrc=${noise}:s=${rateHz}:d=${SECONDS}:c=${layout},lowpass=3000`;
 }
 
 function fileOf({ name, extension }: Source): string {

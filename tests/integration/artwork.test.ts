@@ -488,7 +488,7 @@ describe('hostile pictures', () => {
     const name = `bomb.${kind}`;
     const parts = { mp3: [make(), audio], ape: [audio, make()], flac: [make()], mp4: [make()] };
     await writeFile(join(folder, name), Buffer.concat(parts[kind]));
-    const reader: TagReader = createTagReader();
+    const reader: TagReader = createTagReader({ workerFile: process.env.TEST_TAG_WORKER! });
     try {
       const format = kind === 'ape' ? 'mp3' : kind;
       const { selected, usage } = selectFile(folder, name, format);

@@ -4,6 +4,7 @@ import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { createTagReader } from '../../src/adapters/tag-reader';
 import { createRequestListener } from '../../src/app';
 import { parseConfig } from '../../src/config';
 import { createContainer, type Container, type Replacements } from '../../src/container';
@@ -58,7 +59,8 @@ export async function startApp(
     },
   });
   const logs = createLogs({ level: 'debug', format: 'json', stream: lines, maxWaitMs: 0 });
-  const container = await createContainer(config, logs, replacements);
+  const tagReader = createTagReader({ workerFile: process.env.TEST_TAG_WORKER! });
+  const container = await createContainer(config, logs, { tagReader, ...replacements });
   const listener = checked(createListener(container), (mismatch) => mismatches.push(mismatch));
   const { server } = createHttpServer(listener, container);
   server.listen(0, '127.0.0.1');

@@ -3,14 +3,23 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { compileTagWorker } from './compiled-tag-worker';
+import { rememberFfmpeg } from './remembering-ffmpeg';
 
 declare global {
   var testRedis: ChildProcess | undefined;
 }
 
-/** One real Redis for all suites, on a socket of its own: no port to race for, nothing kept. */
+/** What all suites share. */
 export default async function setUp(): Promise<void> {
-  const socket = join(mkdtempSync(join(tmpdir(), 'tuneton-redis-')), 'redis.sock');
+  const folder = mkdtempSync(join(tmpdir(), 'tuneton-tests-'));
+  rememberFfmpeg(folder);
+  compileTagWorker(folder);
+  await startRedis(join(folder, 'redis.sock'));
+}
+
+/** One real Redis for all suites, on a socket of its own: no port to race for, nothing kept. */
+async function startRedis(socket: string): Promise<void> {
   const settings = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no'];
   const redis = spawn('redis-server', settings, { stdio: 'ignore' });
   const failure = new Promise<never>((_resolve, reject) => {

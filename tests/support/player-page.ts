@@ -1,5 +1,4 @@
 import { type RequestListener } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { createRequestListener } from '../../src/app';
 import { startApp, type TestApp } from './build-app';
@@ -95,6 +94,7 @@ export interface OpenOptions extends BrowserContextOptions {
 
 const STEP_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
+const LOOKS_MS = 500;
 /** The element plays, and has gone on since. */
 const IS_PLAYING = `(from) => {
   const audio = document.getElementById('audio');
@@ -110,17 +110,26 @@ const SAYS = `(source) => {
 /** For whoever reads that something did not happen. */
 const STATE = `JSON.stringify([audio.src, audio.currentTime, audio.paused, audio.readyState, notice.textContent])`;
 
+/** Looks again and again, for a while: each look from outside costs three processes more than the look. */
+const LOOKS = `(isSo) => new Promise((resolve) => {
+  const until = performance.now() + ${LOOKS_MS};
+  (function look() {
+    if (isSo()) resolve(true);
+    else if (performance.now() > until) resolve(false);
+    else setTimeout(look, ${POLL_MS});
+  })();
+})`;
+
 /**
  * Waits until an expression is true in the page. Not by `waitForFunction()`, which evaluates text in
  * the page itself: its policy forbids that.
  */
 export async function untilInPage(page: Page, expression: string): Promise<void> {
   const deadline = Date.now() + STEP_TIMEOUT_MS;
-  while (!(await page.evaluate(expression))) {
+  while (!(await page.evaluate(`(${LOOKS})(() => ${expression})`))) {
     if (Date.now() > deadline) {
       throw new Error(`not ${expression}: ${String(await page.evaluate(STATE))}`);
     }
-    await delay(POLL_MS);
   }
 }
 

@@ -8,6 +8,8 @@ import { createTempFolder } from './temp-folder';
 import { until } from './until';
 
 const ENTRY = join(__dirname, '../../dist/index.js');
+/** Half a second on an idle machine; where eight programs want each core it was 12 s with two workers. */
+const START_MS = 45_000;
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -71,7 +73,8 @@ export async function startService(
   const find = (wanted: (line: LogLine) => boolean): LogLine | undefined => log.find(wanted);
 
   const isListening = ({ message }: LogLine): boolean => message === 'listening';
-  await Promise.race([until(() => find(isListening) !== undefined, 'the service listens'), exit]);
+  const listens = until(() => find(isListening) !== undefined, 'the service listens', START_MS);
+  await Promise.race([listens, exit]);
   const address = find(isListening);
   if (!address) {
     throw new Error(`the service did not start: ${JSON.stringify(log)} ${stderr.text}`);
