@@ -29,8 +29,8 @@ let root: string;
 let app: TestApp;
 let authorization: string;
 
-// its threads take a second to start from the sources
-const sharedReader = createTagReader();
+// its threads take time to start
+const sharedReader = createTagReader({ workerFile: process.env.TEST_TAG_WORKER! });
 const tagReader: TagReader = { ...sharedReader, close: () => Promise.resolve() };
 
 beforeEach(() => {
