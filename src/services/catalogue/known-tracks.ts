@@ -36,7 +36,7 @@ interface Known {
   isListed: boolean;
 }
 
-/** About 350 MB; a library with more is no accident of links. */
+/** About 500 MB; a library with more is no accident of links. */
 const MOST_TRACKS = 500_000;
 const STEPS_BETWEEN_LOOKS = 256;
 
