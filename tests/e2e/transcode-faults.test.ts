@@ -87,7 +87,7 @@ describe('a listener who leaves', () => {
       return client;
     });
     let most = 0;
-    const watch = setInterval(() => (most = Math.max(most, countPrograms(service))), 5);
+    const watch = setInterval(() => (most = Math.max(most, countPrograms(service))), 5).unref();
     const leavings = clients.map(async (client, index) => {
       await delay(Math.random() * index * 100); // some before the first byte
       if (index === clients.length - 1) await until(() => most > 0, 'there is an ffmpeg to end');
@@ -159,7 +159,7 @@ describe('many who want different transcodes', () => {
     const service = await start({ TRANSCODE_JOBS: '2', RATE_LIMIT_MAX: '1000' });
     const original = readFileSync(join(library, 'song.flac'));
     let most = 0;
-    const watch = setInterval(() => (most = Math.max(most, countPrograms(service))), 5);
+    const watch = setInterval(() => (most = Math.max(most, countPrograms(service))), 5).unref();
     const asked = Array.from({ length: 100 }, (_, index) =>
       get(service, `${SONG}&start=${index % 50}&channels=${index < 50 ? 1 : 2}`, `s${index % 20}`),
     );
@@ -271,7 +271,7 @@ describe('several processes', () => {
       for (const worker of workers) {
         most.set(worker, Math.max(most.get(worker) ?? 0, childrenOf(worker).length));
       }
-    }, 5);
+    }, 5).unref();
     const asked = [0, 1, 2, 3].map((seconds) => get(service, `${SONG}&start=${seconds}`));
     for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
     clearInterval(watch);
