@@ -46,7 +46,8 @@ export interface LocalPlaybacks {
 
 /** Bounds this process: about 10 MB; those with open responses are held by them besides. */
 const MAX_PLAYBACKS = 20_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
+/** Use may move an end so much further than its beginning and the length of the track. */
+export const MOST_MOVED_MS = 24 * 60 * 60 * 1000;
 
 /** @param now milliseconds since 1970 */
 export function createLocalPlaybacks(now: () => number): LocalPlaybacks {
@@ -92,7 +93,10 @@ export function createLocalPlaybacks(now: () => number): LocalPlaybacks {
     create(playback) {
       const { durationSeconds, signedEndSeconds } = playback;
       const durationMs = durationSeconds === null ? null : Math.round(durationSeconds * 1000);
-      const latestEndMs = Math.max(signedEndSeconds * 1000, now() + DAY_MS + (durationMs ?? 0));
+      const latestEndMs = Math.max(
+        signedEndSeconds * 1000,
+        now() + MOST_MOVED_MS + (durationMs ?? 0),
+      );
       return create(playback, { durationMs, latestEndMs });
     },
     keep,

@@ -1,4 +1,4 @@
-import { type KnownPlayback, type LocalPlaybacks } from './local-playbacks';
+import { MOST_MOVED_MS, type KnownPlayback, type LocalPlaybacks } from './local-playbacks';
 import { MAX_BATCH, type PlaybackTouch, type SharedPlaybacks } from './shared-playbacks';
 
 /** Looks after the playbacks that have open responses. */
@@ -25,8 +25,6 @@ export interface PlaybackWatchOptions {
 const LOOK_INTERVAL_MS = 700;
 /** Looking costs Redis a tenth of renewing; a sixth of 30 s is soon enough for that. */
 const RENEW_INTERVAL_MS = 5_000;
-/** What Redis knows of may go on for so much longer than its signed end. */
-const MOST_MOVED_MS = 24 * 60 * 60 * 1000;
 /** Ends that nobody could be told of; beyond this they hold in this process only. */
 const MAX_ANNOUNCEMENTS = 1_000;
 
@@ -103,6 +101,7 @@ export function createPlaybackWatch({
   };
 
   const announce = async (playback: KnownPlayback): Promise<void> => {
+    // others may know that its end was moved
     if (playback.signedEndMs + MOST_MOVED_MS <= now()) announcements.delete(playback);
     if (!isShared() || !announcements.has(playback)) return;
     try {
