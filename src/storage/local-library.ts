@@ -114,7 +114,7 @@ async function readNames({ id, paths }: LibraryFolder): Promise<Candidate[] | un
       }
       isListed = true;
     } catch (error) {
-      if (!isAbsence(error) && !CLOSED.has(codeOf(error))) throw error;
+      if (!isOutOfReach(error)) throw error;
     }
   }
   return isListed ? candidates : undefined;
@@ -183,7 +183,7 @@ async function statIfPresent(path: string): Promise<BigIntStats | undefined> {
   try {
     return await stat(path, { bigint: true });
   } catch (error) {
-    if (isAbsence(error) || CLOSED.has(codeOf(error))) return undefined;
+    if (isOutOfReach(error)) return undefined;
     throw error;
   }
 }
@@ -193,7 +193,7 @@ async function isListable(path: string): Promise<boolean> {
     await (await opendir(path)).close();
     return true;
   } catch (error) {
-    if (isAbsence(error) || CLOSED.has(codeOf(error))) return false;
+    if (isOutOfReach(error)) return false;
     throw error;
   }
 }
@@ -216,6 +216,11 @@ function append<T>(map: Map<string, T[]>, key: string, value: T): void {
   const known = map.get(key);
   if (known) known.push(value);
   else map.set(key, [value]);
+}
+
+/** Gone, or closed to us: no trouble of the disk. */
+function isOutOfReach(error: unknown): boolean {
+  return isAbsence(error) || CLOSED.has(codeOf(error));
 }
 
 function codeOf(error: unknown): string {
