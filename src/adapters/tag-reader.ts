@@ -47,6 +47,8 @@ export interface TagReader {
 export interface TagReaderOptions {
   /** wall clock for one track, 2000 by default */
   readonly timeoutMs?: number;
+  /** wall clock that a track waits for a thread that loads, 20,000 by default */
+  readonly startTimeoutMs?: number;
   /** tracks that may wait for a thread, 256 by default */
   readonly mostWaiting?: number;
   /** another thread's file, for tests */
@@ -55,10 +57,17 @@ export interface TagReaderOptions {
 
 // Parsing is work for a processor, and the service has others to do.
 const MOST_THREADS = 2;
+// Loading the parsers was measured at 0.15 s compiled and 1 s from the sources, on an idle machine.
+const START_TIMEOUT_MS = 20_000;
 
 /** Threads are started when they are first needed, kept, and replaced when they had to be ended. */
 export function createTagReader(options: TagReaderOptions = {}): TagReader {
-  const { timeoutMs = 2000, mostWaiting = 256, workerFile = besideThisFile() } = options;
+  const {
+    timeoutMs = 2000,
+    startTimeoutMs = START_TIMEOUT_MS,
+    mostWaiting = 256,
+    workerFile = besideThisFile(),
+  } = options;
   /** each with what is to happen once its parse is over, or it is gone */
   const threads = new Map<WorkerThread, (() => void) | undefined>();
   const idle: WorkerThread[] = [];
@@ -115,7 +124,7 @@ export function createTagReader(options: TagReaderOptions = {}): TagReader {
   function takeThread(): WorkerThread {
     const kept = idle.pop();
     if (kept?.isAlive()) return kept;
-    const thread = startWorkerThread({ file: workerFile, timeoutMs });
+    const thread = startWorkerThread({ file: workerFile, timeoutMs, startTimeoutMs });
     threads.set(thread, undefined);
     // one handler for its whole life: a promise keeps all that was ever asked of it
     void thread.ended.then(() => {

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -519,6 +520,28 @@ describe('createTagReader()', () => {
     await reader.close();
   });
 
+  it('lets a thread load before it ends it, or Node 20 may abort with it', async () => {
+    const { workerFile, marks } = await loadFor(300);
+    const reader = createTagReader({ workerFile });
+    const { track } = selectFile(folder, 'a.flac', 'flac').selected;
+    const reading = expect(reader.read(track, 'flac')).rejects.toMatchObject({ reason: 'closed' });
+    await until(async () => (await marks()) === 'loading\n', 'the thread loads');
+    await reader.close();
+    expect(await marks()).toBe('loading\nloaded\n');
+    await reading;
+  });
+
+  it('keeps a thread that takes long to load, for whoever comes next', async () => {
+    const { workerFile, marks } = await loadFor(300);
+    const reader = createTagReader({ workerFile, startTimeoutMs: 100 });
+    const { track } = selectFile(folder, 'a.flac', 'flac').selected;
+    await expect(reader.read(track, 'flac')).rejects.toMatchObject({ reason: 'timeout' });
+    await until(async () => (await marks()) === 'loading\nloaded\n', 'the thread has loaded');
+    expect(await reader.read(track, 'wav')).toEqual({ format: 'wav' });
+    expect(await marks()).toBe('loading\nloaded\n');
+    await reader.close();
+  });
+
   it('keeps nothing of what it has read while its threads live on', async () => {
     const reader = createTagReader();
     const { track } = selectFile(folder, 'a.flac', 'flac').selected;
@@ -645,6 +668,29 @@ describe('createTagReader()', () => {
     await expect(reader.read(track, 'flac')).rejects.toMatchObject({ code: 'overloaded' });
   });
 });
+
+/** A thread that cannot do anything else while it loads, and writes down how far it is. */
+async function loadFor(
+  ms: number,
+): Promise<{ readonly workerFile: string; readonly marks: () => Promise<string> }> {
+  const name = `load-${randomUUID()}`;
+  const workerFile = join(folder, `${name}.js`);
+  const marksFile = join(folder, `${name}.txt`);
+  await writeFile(marksFile, '');
+  await writeFile(
+    workerFile,
+    `const { appendFileSync } = require('node:fs');
+     const { parentPort } = require('node:worker_threads');
+     appendFileSync(${JSON.stringify(marksFile)}, 'loading\\n');
+     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms});
+     appendFileSync(${JSON.stringify(marksFile)}, 'loaded\\n');
+     parentPort.on('message', ({ format }) => {
+       parentPort.postMessage({ kind: 'parsed', tags: { format } });
+     });
+     parentPort.postMessage({ kind: 'ready' });`,
+  );
+  return { workerFile, marks: () => readFile(marksFile, 'utf8') };
+}
 
 describe('createCachedMetadata() with a real Redis', () => {
   let redis: Redis;

@@ -37,21 +37,23 @@ export interface WorkerThread {
    *
    * When it settles no read of the track is running any more.
    *
-   * @throws TagReadingFailed after which the thread is gone, except when the store could not read
+   * @throws TagReadingFailed after which the thread is gone, except when the store could not read, or when
+   *   the thread was still loading
    */
   parse<W extends Wanted>(wanted: W, job: ParseJob): Promise<Result[W]>;
+  /** Resolves when the thread is gone; what it was doing is rejected with the reason. */
   end(reason: 'timeout' | 'closed'): Promise<void>;
 }
 
 export interface WorkerThreadOptions {
   /** compiled, or `.ts` where the sources run as they are */
   readonly file: string;
-  /** wall clock for one track, from when the thread is ready */
+  /** wall clock for one track, from when the thread has loaded */
   readonly timeoutMs: number;
+  /** wall clock that a track waits for a thread that loads */
+  readonly startTimeoutMs: number;
 }
 
-// Loading the parsers was measured at 0.15 s compiled and 1 s from the sources, on an idle machine.
-const START_TIMEOUT_MS = 20_000;
 const HEAP_MB = 128;
 // What a parse leaves behind is garbage at once; with V8's own 48 MB a thread is 25 MB larger.
 const YOUNG_HEAP_MB = 6;
@@ -62,18 +64,21 @@ interface Conversation {
 }
 
 /** Starts a thread. It keeps the process alive only while it parses. */
-export function startWorkerThread({ file, timeoutMs }: WorkerThreadOptions): WorkerThread {
+export function startWorkerThread({
+  file,
+  timeoutMs,
+  startTimeoutMs,
+}: WorkerThreadOptions): WorkerThread {
   const worker = createWorker(file);
   let current: Conversation | undefined;
   let failure: TagReadingFailed | undefined;
-  let isReady = false;
+  let isLoaded = false;
 
   function lose(reason: TagReadingFailed): void {
     failure ??= reason;
     current?.lose(failure);
   }
   worker.on('message', (message: FromWorker) => {
-    if (message.kind === 'ready') isReady = true;
     current?.receive(message);
   });
   worker.on('error', (cause) => {
@@ -85,20 +90,42 @@ export function startWorkerThread({ file, timeoutMs }: WorkerThreadOptions): Wor
       resolve();
     });
   });
+  /** resolves when there is nothing more to wait for: it has loaded, or is gone */
+  const loading = new Promise<void>((resolve) => {
+    worker.once('message', () => {
+      isLoaded = true;
+      resolve();
+    });
+    void ended.then(resolve);
+  });
 
   async function end(reason: 'timeout' | 'closed'): Promise<void> {
     failure ??= new TagReadingFailed(reason);
+    worker.ref();
+    // Node 20 may abort the whole process when a thread ends while require() links an ES module
+    await loading;
     await worker.terminate();
+  }
+
+  async function untilLoaded(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new TagReadingFailed('timeout'));
+      }, startTimeoutMs);
+      void loading.then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   async function parse<W extends Wanted>(wanted: W, job: ParseJob): Promise<Result[W]> {
     const reads = answerReads(worker, job);
     worker.ref();
-    let timer = startTimer(isReady ? timeoutMs : START_TIMEOUT_MS);
-    function startTimer(delayMs: number): NodeJS.Timeout {
-      return setTimeout(() => void end('timeout'), delayMs);
-    }
+    let timer: NodeJS.Timeout | undefined;
     try {
+      if (!isLoaded) await untilLoaded();
+      timer = setTimeout(() => void end('timeout'), timeoutMs);
       const result = await new Promise<Result[W]>((resolve, reject) => {
         current = {
           lose: reject,
@@ -106,10 +133,6 @@ export function startWorkerThread({ file, timeoutMs }: WorkerThreadOptions): Wor
             if (message.kind === 'read') reads.answer(message.position, message.lengthBytes);
             // the worker answers what it was asked for
             if (message.kind === 'parsed') resolve(message[wanted] as Result[W]);
-            if (message.kind === 'ready') {
-              clearTimeout(timer);
-              timer = startTimer(timeoutMs);
-            }
           },
         };
         if (failure) reject(failure);
