@@ -17,7 +17,9 @@ const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ 
  */
 export async function readJson(req: Request, res: Response): Promise<unknown> {
   const { 'content-encoding': coding = 'identity', 'content-type': type = '' } = req.headers;
-  if (coding.toLowerCase() !== 'identity') {
+  // Node takes the chunks apart, and leaves what is encoded in them as it is
+  const { 'transfer-encoding': transfer = 'chunked' } = req.headers;
+  if (coding.toLowerCase() !== 'identity' || transfer.toLowerCase() !== 'chunked') {
     throw new AppError('unsupported_media_type', 'The content must not be encoded');
   }
   if (!JSON_TYPE.test(type)) {

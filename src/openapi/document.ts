@@ -20,8 +20,8 @@ export const OPERATIONS: readonly Operation[] = [
 const DESCRIPTION = `Streams a music library: byte ranges that every player can seek in, other forms of
 the tracks, HLS, metadata, pictures and waveforms.
 
-Everything but the addresses under *Service* wants \`Authorization: Bearer <JWT>\`. Every answer has the
-fields of CORS, and every error has a stable \`code\`.`;
+Everything but the addresses under *Service* wants \`Authorization: Bearer <JWT>\`, or where it says so the
+\`grant\` of a playback. Every answer has the fields of CORS, and every error has a stable \`code\`.`;
 
 /**
  * The description of the API, made of what checks requests and answers.

@@ -50,7 +50,7 @@ const PARAMETERS = {
     name: 'trackId',
     in: 'path',
     description:
-      'The path of the track below the library without its extension, percent-encoded as one segment: `Artist%2FAlbum%2F01%20Song`',
+      'The path of the track below the library without its extension, such as `Glass Harbour/Night Ferry/01 Leaving Port`. In the address it is one segment: `Glass%20Harbour%2FNight%20Ferry%2F01%20Leaving%20Port`',
     schema: { type: 'string', minLength: 1 },
     example: 'first-light',
   },

@@ -14,6 +14,9 @@ export class Refusal extends Error {
   }
 }
 
+/** RFC 6750 §2.1. What is none, such as one that was shortened to `eyJ…`, no field can hold. */
+const B64TOKEN = /^[\w.~+/-]+=*$/;
+
 /** The address of a track: its id is one segment of the path, slashes and all. */
 export function trackPath(/** @type {string} */ id) {
   return `/api/stream/${encodeURIComponent(id)}`;
@@ -45,6 +48,9 @@ export function createApi({ record, askForToken }) {
   }
 
   async function send(path, { method = 'GET', headers = {}, needsToken = true, ...init } = {}) {
+    if (needsToken && !B64TOKEN.test(token)) {
+      throw new Refusal({ status: 401, code: 'invalid_token', message: 'That is no token' });
+    }
     const startedAt = performance.now();
     const all = { ...headers, ...(needsToken ? { Authorization: `Bearer ${token}` } : {}) };
     const response = await fetch(path, {

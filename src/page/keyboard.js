@@ -1,9 +1,9 @@
 const STEP_SECONDS = 5;
 const VOLUME_STEP = 0.05;
 
-/** Elements that have a use of their own for a key. */
-const OWN_SPACE = 'button, summary, select, a, textarea, input:not([type=range])';
-const OWN_ARROWS = 'select, textarea, input:not(#seek)';
+/** Elements that have a use of their own for a key; `.table` scrolls by them. */
+const OWN_SPACE = 'button, summary, select, a, textarea, input:not([type=range]), .table';
+const OWN_ARROWS = 'select, textarea, input:not(#seek), .table';
 const OWN_TEXT = 'textarea, input:not([type=range])';
 
 /**
@@ -33,6 +33,7 @@ export function listenToKeys({ toggle, seekBy, changeVolume, moveFocus, search, 
     const [owners, act] = actions[event.key] ?? [];
     if (!act || document.querySelector('dialog[open]') || event.target.closest(owners)) return;
     event.preventDefault();
-    act();
+    // held, it would play and pause in turn
+    if (!(event.repeat && act === toggle)) act();
   });
 }

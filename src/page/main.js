@@ -160,9 +160,10 @@ function showPlace() {
   mediaKeys.showState(isPlaying, position, duration);
 }
 
-function changeVolume(/** @type {number} */ change) {
-  audio.volume = Math.min(1, Math.max(0, audio.volume + change));
+function setVolume(/** @type {number} */ volume) {
+  audio.volume = Math.min(1, Math.max(0, volume));
   find('volume').value = String(audio.volume);
+  find('volume').setAttribute('aria-valuetext', `${Math.round(audio.volume * 100)} %`);
 }
 
 /** From a refusal of what was asked for beside the music. */
@@ -214,7 +215,7 @@ fillMenu(find('way'), WAYS, (way) => player.setForm({ way }));
 find('play').addEventListener('click', toggle);
 find('previous').addEventListener('click', () => void step(-1));
 find('next').addEventListener('click', () => void step(1));
-find('volume').addEventListener('input', ({ target }) => (audio.volume = Number(target.value)));
+find('volume').addEventListener('input', ({ target }) => setVolume(Number(target.value)));
 find('help-button').addEventListener('click', () => find('help').showModal());
 find('help-close').addEventListener('click', () => find('help').close());
 find('token-button').addEventListener('click', () => {
@@ -234,11 +235,15 @@ find('search').addEventListener('input', () => {
 listenToKeys({
   toggle,
   seekBy: (seconds) => player.seek(player.position() + seconds),
-  changeVolume,
+  changeVolume: (change) => setVolume(audio.volume + change),
   moveFocus: list.moveFocus,
   search: () => find('search').focus(),
   help: () => find('help').showModal(),
 });
+// what has the focus in the list must not lie under the player
+new ResizeObserver(([{ target }]) =>
+  document.body.style.setProperty('--player-height', `${target.offsetHeight}px`),
+).observe(find('player'));
 addEventListener('hashchange', () => void begin());
 showState();
 void begin();

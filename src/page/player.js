@@ -68,6 +68,8 @@ export function createPlayer({ audio, api, worker, hooks }) {
       }
       source = opened;
       state.isLoading = false;
+      // a jump that came meanwhile
+      if (placeSeconds !== wanted.positionSeconds) seekNow();
       if (state.isPlaying) void resume();
       hooks.changed();
     } catch (error) {
@@ -87,6 +89,8 @@ export function createPlayer({ audio, api, worker, hooks }) {
     state.isLoading = false;
     audio.removeAttribute('src');
     audio.load();
+    // a place that was set before its track was there would be that of the next
+    audio.currentTime = 0;
   }
 
   async function resume() {
@@ -143,6 +147,11 @@ export function createPlayer({ audio, api, worker, hooks }) {
     );
   }
 
+  function placeWithin(/** @type {number} */ seconds) {
+    const end = (state.track.duration ?? Infinity) - BEFORE_END_SECONDS;
+    return Math.max(0, Math.min(seconds, end));
+  }
+
   function seekNow() {
     seekTimer = undefined;
     lastSeekAt = performance.now();
@@ -190,7 +199,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
       unload();
       if (state.track !== track) playbacks.end();
       Object.assign(state, { track, isPlaying: false });
-      placeSeconds = startSeconds;
+      placeSeconds = placeWithin(startSeconds);
       hooks.changed();
     },
     play({ takeover = false } = {}) {
@@ -207,8 +216,7 @@ export function createPlayer({ audio, api, worker, hooks }) {
     pause,
     seek(/** @type {number} */ seconds) {
       if (!state.track) return;
-      const end = (state.track.duration ?? Infinity) - BEFORE_END_SECONDS;
-      placeSeconds = Math.max(0, Math.min(seconds, end));
+      placeSeconds = placeWithin(seconds);
       if (source && seekTimer === undefined) {
         const wait = lastSeekAt + SEEK_INTERVAL_MS - performance.now();
         if (wait <= 0) seekNow();

@@ -35,11 +35,13 @@ import { openMediaSource } from './media-source.js';
  */
 export async function openSource({ audio, api, worker, noted }, wanted) {
   const { track, quality, playback, signal, positionSeconds, onError } = wanted;
-  const { way, reason } = chooseWay(wanted.way, track, quality);
-  if (reason !== undefined) noted(`${reason} Playing by playback grant instead.`);
-  if (way === 'worker') await worker.start();
-  else worker.stop();
+  let { way, reason } = chooseWay(wanted.way, track, quality);
+  if (way === 'worker' && !(await worker.start())) {
+    [way, reason] = ['grant', 'This browser lets no Service Worker start here.'];
+  }
   signal.throwIfAborted();
+  if (way !== 'worker') worker.stop();
+  if (reason !== undefined) noted(`${reason} Playing by playback grant instead.`);
 
   const plain = trackPath(track.id);
   // what the browser has of this state of the track it need not ask for again

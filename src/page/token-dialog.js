@@ -31,8 +31,9 @@ export function createTokenDialog(dialog) {
           const token = input.value.trim().replace(/^Bearer\s+/i, '');
           input.value = '';
           if (token === '') return;
-          resolve(token);
+          done.abort();
           dialog.close();
+          resolve(token);
         },
         listen,
       );
@@ -40,8 +41,9 @@ export function createTokenDialog(dialog) {
       dialog.addEventListener(
         'close',
         () => {
+          // of the time before: it was opened again at once
+          if (dialog.open) return;
           done.abort();
-          // comes after resolve() where there is a token
           reject(new Refusal({ status: 401, code: 'unauthorized', message: 'There is no token' }));
         },
         listen,

@@ -1,7 +1,11 @@
 import { formatTime, speakTime } from './times.js';
 
 const PAGE_SIZE = 50;
+/** of what is asked for again */
+const MOST_AT_ONCE = 200;
 const AGAIN_MS = 5_000;
+/** While less than a page of tracks is found. */
+const SOON_MS = 1_000;
 
 /**
  * The library, page by page as one scrolls.
@@ -23,34 +27,33 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
   let currentId;
   let turn = 0;
   let loading;
+  let refreshing;
 
   /** @returns whether there came more */
   function loadMore() {
-    loading ??= loadPage().finally(() => (loading = undefined));
+    return inTurn(loadPage);
+  }
+
+  /** One after the other; what is given up for another search is in nobody's way. */
+  function inTurn(/** @type {() => Promise<boolean>} */ load) {
+    if (!loading) {
+      const mine = load().finally(() => {
+        if (loading === mine) loading = undefined;
+      });
+      loading = mine;
+    }
     return loading;
   }
 
   async function loadPage() {
     const mine = turn;
-    const query = new URLSearchParams({ limit: String(PAGE_SIZE) });
-    if (search !== '') query.set('search', search);
-    if (cursor !== null) query.set('cursor', cursor);
     try {
-      const { tracks, nextCursor, total } = await api.json(`/api/stream?${query}`);
+      const page = await ask(cursor, PAGE_SIZE);
       if (mine !== turn) return false;
-      const added = tracks.map((track) => createRow(track));
+      const added = page.tracks.map((track) => createRow(track));
       rows.push(...added);
       list.append(...added.map(({ item }) => item));
-      cursor = nextCursor;
-      count.textContent = describeCount(total, search);
-      more.hidden = cursor === null;
-      // whoever has come to the new end meanwhile has not left it, as an observer sees it
-      end.unobserve(more);
-      end.observe(more);
-      showCurrent(currentId);
-      // a library that is looked through for the first time has more to show soon
-      if (total === 0 && search === '')
-        setTimeout(() => mine === turn && void loadMore(), AGAIN_MS);
+      showExtent(page);
       return added.length > 0;
     } catch (error) {
       if (mine !== turn) return false;
@@ -58,6 +61,66 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
       onError(error);
       return false;
     }
+  }
+
+  /**
+   * Asks again for as much as is shown, and puts what came meanwhile in its place: rows that stay are not
+   * touched, so what has the focus keeps it.
+   */
+  async function refreshRows() {
+    const mine = turn;
+    const tracks = [];
+    let page;
+    do {
+      const limit = Math.min(MOST_AT_ONCE, Math.max(PAGE_SIZE, rows.length - tracks.length));
+      // what is asked for by itself opens no dialog
+      page = await ask(page?.nextCursor, limit, { isQuiet: true }).catch(() => undefined);
+      if (mine !== turn) return false;
+      if (!page) return refreshLater();
+      tracks.push(...page.tracks);
+    } while (page.nextCursor !== null && tracks.length < rows.length);
+
+    const known = new Map(rows.map((row) => [row.track.id, row]));
+    rows = tracks.map((track) => known.get(track.id) ?? createRow(track));
+    const items = new Set(rows.map(({ item }) => item));
+    for (const item of [...list.children]) if (!items.has(item)) item.remove();
+    let next = list.firstElementChild;
+    for (const item of items) {
+      if (item === next) next = next.nextElementSibling;
+      else list.insertBefore(item, next);
+    }
+    showExtent(page);
+    return rows.length > known.size;
+  }
+
+  /** A library that is looked through for the first time has more to show soon. */
+  function refreshLater(waitMs = AGAIN_MS) {
+    clearTimeout(refreshing);
+    const mine = turn;
+    refreshing = setTimeout(() => {
+      // a page that is on its way sees to the next time when it is there
+      if (mine === turn) void inTurn(refreshRows);
+    }, waitMs);
+    return false;
+  }
+
+  function ask(/** @type {string | null | undefined} */ after, /** @type {number} */ limit, init) {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (search !== '') query.set('search', search);
+    if (after) query.set('cursor', after);
+    return api.json(`/api/stream?${query}`, init);
+  }
+
+  function showExtent({ nextCursor, total, complete }) {
+    cursor = nextCursor;
+    count.textContent = describeCount({ total, complete, search });
+    more.hidden = cursor === null;
+    // whoever has come to the new end meanwhile has not left it, as an observer sees it
+    end.unobserve(more);
+    end.observe(more);
+    showCurrent(currentId);
+    if (!complete && rows.length < PAGE_SIZE) refreshLater(SOON_MS);
+    else if (!complete || (total === 0 && search === '')) refreshLater();
   }
 
   async function find(/** @type {string} */ text) {
@@ -138,8 +201,12 @@ function span(/** @type {string} */ className, /** @type {string} */ text) {
   return element;
 }
 
-function describeCount(/** @type {number} */ total, /** @type {string} */ search) {
+function describeCount({ total, complete, search }) {
   const tracks = `${total} track${total === 1 ? '' : 's'}`;
-  if (search === '') return total === 0 ? 'There are no tracks in the library yet.' : tracks;
-  return total === 0 ? `Nothing is found for “${search}”.` : `${tracks} for “${search}”`;
+  const soFar = complete ? '' : ' so far';
+  if (search === '') {
+    return total === 0 ? 'There are no tracks in the library yet.' : `${tracks}${soFar}`;
+  }
+  const found = total === 0 ? 'Nothing is found' : tracks;
+  return `${found} for “${search}”${soFar}${total === 0 ? '.' : ''}`;
 }

@@ -21,13 +21,28 @@ export function createWorkerLink({ token, record }) {
     });
   }
 
+  async function claim() {
+    await navigator.serviceWorker.register('/player/sw.js', { scope: '/' });
+    // never, where it cannot be installed
+    const { active } = await navigator.serviceWorker.ready;
+    await ask(active, { kind: 'claim', token: token() });
+  }
+
   return {
-    /** Resolves when requests of this page go through the worker, which has the current token. */
+    /**
+     * Resolves when requests of this page go through the worker, which has the current token.
+     *
+     * @returns {Promise<boolean>} false where the browser, or its owner, lets none start
+     */
     async start() {
       listen();
-      await navigator.serviceWorker.register('/player/sw.js', { scope: '/' });
-      const { active } = await navigator.serviceWorker.ready;
-      await ask(active, { kind: 'claim', token: token() });
+      let timer;
+      const late = new Promise((resolve) => (timer = setTimeout(resolve, START_TIMEOUT_MS, false)));
+      const started = claim().then(
+        () => true,
+        () => false,
+      );
+      return Promise.race([started, late]).finally(() => clearTimeout(timer));
     },
     /** The worker adds nothing any more. */
     stop() {
@@ -39,9 +54,8 @@ export function createWorkerLink({ token, record }) {
 /** Sends a message and waits for its answer. */
 function ask(/** @type {ServiceWorker} */ worker, /** @type {object} */ message) {
   const { port1, port2 } = new MessageChannel();
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     port1.onmessage = ({ data }) => resolve(data);
-    setTimeout(() => reject(new Error('The Service Worker does not start')), START_TIMEOUT_MS);
     worker.postMessage(message, [port2]);
   });
 }

@@ -21,6 +21,10 @@ const examples = new Map(
   ].map(([, name = '', code = '']) => [name, code] as const),
 );
 
+/** On the pages' own server; it looks as the service's addresses do. */
+const ELSEWHERE = 'api/stream/picture';
+const tokensElsewhere: (string | undefined)[] = [];
+
 let service: ServiceProcess;
 let pages: PageServer;
 let browser: Browser | undefined;
@@ -34,11 +38,10 @@ beforeAll(async () => {
       res.end(readFileSync(require.resolve('hls.js/dist/hls.min.js')));
       return;
     }
-    const settings = { SERVICE: `http://127.0.0.1:${service.port}`, TOKEN: signToken() };
-    const known = Object.entries(settings)
-      .map(([key, value]) => `const ${key} = ${JSON.stringify(value)};`)
-      .join('');
-    const head = name.endsWith('.html') ? `<!doctype html><script>${known}</script>` : '';
+    if (name === ELSEWHERE) tokensElsewhere.push(req.headers.authorization);
+    const address = `const SERVICE = 'http://127.0.0.1:${service.port}';`;
+    const known = `${address} const TOKEN = '${signToken()}';`;
+    const head = name.endsWith('.html') ? `<!doctype html><script>${known}</script>` : address;
     res.end(head + (examples.get(name) ?? ''));
   });
   browser = await launchChromium();
@@ -79,6 +82,8 @@ describe('the examples of docs/clients.md', () => {
         '!player.seeking && player.currentTime > player.duration * 0.66 + 0.2',
       );
       expect(await page.evaluate('player.error')).toBeNull();
+      await page.evaluate(`fetch('/${ELSEWHERE}')`);
+      expect(tokensElsewhere.splice(0)).toEqual([undefined]);
       expect(errors).toEqual([]);
       await page.close();
     },

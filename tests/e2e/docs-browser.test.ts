@@ -89,6 +89,12 @@ describe('/docs in Chromium', () => {
       await status.nth(1).waitFor();
       expect(await status.nth(1).innerText()).toContain('200');
       expect(await operation.locator('.live-responses-table').innerText()).toContain('First Light');
+
+      // an id in folders, as it is described there
+      const parameter = operation.locator('.parameters tbody tr', { hasText: 'trackId' });
+      await parameter.locator('input').fill(await parameter.locator('code').first().innerText());
+      await operation.locator('button.execute').click();
+      await operation.locator('.live-responses-table', { hasText: 'Leaving Port' }).waitFor();
       const { SCREENSHOTS: folder } = process.env;
       if (folder) await page.screenshot({ path: join(folder, 'docs-tried.png'), fullPage: true });
       expect(problems).toEqual([]);

@@ -101,6 +101,48 @@ describe('the list of the player page', () => {
   );
 
   itInChromium(
+    'grows while the library is looked through for the first time, around what has the focus',
+    async () => {
+      const { page, problems } = await suite.open();
+      const known = await page.evaluate<object>(`fetch('/api/stream?limit=1', {
+        headers: { Authorization: 'Bearer ${signToken()}' } })
+        .then((response) => response.json()).then(({ data }) => data.tracks[0])`);
+      let found = ['B', 'D'];
+      const all = ['A', 'B', 'C', 'D', ...Array.from({ length: 96 }, (_, i) => `E ${100 + i}`)];
+      await page.route(LISTS, (route) => {
+        const parameters = new URL(route.request().url()).searchParams;
+        const [after, limit] = [parameters.get('cursor') ?? '', Number(parameters.get('limit'))];
+        const rest = found.filter((id) => id > after);
+        const tracks = rest.slice(0, limit).map((id) => ({ ...known, id, title: id }));
+        const nextCursor = rest.length > limit ? tracks.at(-1)!.id : null;
+        const complete = found.length === all.length;
+        return route.fulfill({
+          json: { data: { tracks, nextCursor, total: found.length, complete } },
+        });
+      });
+      await page.fill('#search', 'any');
+      await untilInPage(page, `${TITLES} === 'B,D'`);
+      expect(await page.textContent('#count')).toBe('2 tracks for “any” so far');
+      await page.locator('.track').nth(1).focus();
+
+      found = all.slice(0, 4);
+      await untilInPage(page, `${TITLES} === 'A,B,C,D'`);
+      expect(
+        await page.evaluate('document.activeElement.querySelector(".title").textContent'),
+      ).toBe('D');
+      found = all;
+      await untilInPage(
+        page,
+        `document.getElementById('count').textContent === '100 tracks for “any”'`,
+      );
+      await page.locator('.track').last().scrollIntoViewIfNeeded();
+      await untilInPage(page, `${TITLES} === '${all.join()}'`);
+      expect(problems).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  itInChromium(
     'names its tracks by what they are, covers or none',
     async () => {
       const { page } = await suite.open();

@@ -116,6 +116,22 @@ describe('the player page in trouble', () => {
     TIMEOUT_MS,
   );
 
+  itInChromium.each([
+    ['is refused', `() => Promise.reject(new DOMException('no', 'SecurityError'))`],
+    ['never starts', `() => Promise.resolve()`],
+  ])(
+    'plays by its grant where the Service Worker %s',
+    async (_how, register) => {
+      const { page, problems, choose, play, untilNotice } = await suite.open();
+      await page.evaluate(`navigator.serviceWorker.register = ${register}`);
+      await choose('way', 'worker');
+      await play('Long Song');
+      await untilNotice(/Service Worker.*by playback grant instead/);
+      expect(problems).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
   itInChromium(
     'survives fifty jumps in five seconds',
     async () => {

@@ -210,6 +210,13 @@ describe('POST /api/stream/:trackId/playback/:id/progress', () => {
     expect(await refused.untilClosed()).toMatch(/^HTTP\/1\.1 413.*content_too_large/s);
   });
 
+  it('takes no content in chunks that are encoded besides', async () => {
+    const { path } = await begin();
+    const encoded = head(path, BEARER, 'Transfer-Encoding: gzip, chunked', 'Connection: close');
+    const received = await sendRaw(app.port, `${encoded}${content.length.toString(16)}\r\n${content}\r\n0\r\n\r\n`); // prettier-ignore
+    expect(received).toMatch(/^HTTP\/1\.1 415.*unsupported_media_type/s);
+  });
+
   it('asks for the content of who waits to be asked, when it is known whom that speaks for', async () => {
     const { path } = await begin();
     const fields = [`Content-Length: ${content.length}`, 'Expect: 100-continue'];
