@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { STOP_SIGNALS, stopLeaving } from './early-signals';
 import { describeError, type Logger } from './observability/logger';
 import { type Logs } from './observability/logs';
 
@@ -10,11 +11,12 @@ export type Stop = (exitCode: number, reason: string) => void;
 
 /** Stops this process on SIGTERM and SIGINT, and when something went wrong that nobody caught. */
 export function stopOnSignals(logger: Logger, stop: Stop): void {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       stop(0, signal);
     });
   }
+  stopLeaving();
   const crash = (error: unknown): void => {
     logger.error('unexpected failure', { error: describeError(error) });
     stop(EXIT_FAILURE, 'unexpected failure');

@@ -293,3 +293,58 @@ describe('a process that is told to stop', () => {
     await silent.untilClosed();
   });
 });
+
+describe('a process that is told to stop before it listens', () => {
+  const env = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    JWT_SECRET: TEST_SECRET,
+    REDIS_URL: '',
+    LOG_FORMAT: 'json',
+  };
+
+  /** Tells itself, so that it is told in this very moment. */
+  const preload = (script: string): string => {
+    const path = join(createTempFolder(), 'preload.js');
+    writeFileSync(path, `const stop = () => process.kill(process.pid, 'SIGTERM');\n${script}`);
+    return path;
+  };
+
+  // process 1 has no default action: what nobody listens to there is lost
+  it.each([
+    [
+      'is loaded',
+      `const Module = require('node:module');
+       const load = Module._load;
+       Module._load = (name, ...rest) => {
+         if (name === 'express') stop();
+         return load(name, ...rest);
+       };`,
+      {},
+    ],
+    [
+      'opens what it needs',
+      `const fs = require('node:fs/promises');
+       const { mkdir } = fs;
+       fs.mkdir = (...rest) => {
+         stop();
+         return mkdir(...rest);
+       };`,
+      {},
+    ],
+    [
+      'starts its workers',
+      `const cluster = require('node:cluster');
+       const { fork } = cluster;
+       cluster.fork = (...rest) => {
+         stop();
+         return fork.apply(cluster, rest);
+       };`,
+      { WORKERS: '2' },
+    ],
+  ])('exits with 0 while it %s', async (_moment, script, more) => {
+    const run = await runService({ ...env, ...more }, { preload: preload(script) });
+    expect(run).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(run.stdout).not.toContain('"listening"');
+  });
+});
