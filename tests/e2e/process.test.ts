@@ -1,3 +1,4 @@
+import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -291,6 +292,29 @@ describe('a process that is told to stop', () => {
     await service.logged('stopped', 3_000);
     expect(await service.exit).toEqual({ code: 0, signal: null });
     await silent.untilClosed();
+  });
+});
+
+describe('a process whose log nobody reads', () => {
+  /** More than the pipe and the reading stream hold. */
+  const LINES = 60;
+  const path = `/${'x'.repeat(8_000)}`;
+
+  it.each([{}, { WORKERS: '2' }])('answers, and ends with 0 all the same with %j', async (more) => {
+    const service = await startService({ AUDIO_FILES_DIR: createTempFolder(), ...more });
+    const readOn = service.stopReading();
+    for (let i = 0; i < LINES; i += 1) {
+      expect((await send(service.port, path)).status).toBe(404);
+    }
+
+    const ended = once(service.channel as ChildProcess, 'exit');
+    const startedAt = performance.now();
+    service.signal('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    readOn();
+    await service.exit;
+    expect(service.stderr).toBe('');
   });
 });
 
