@@ -1,3 +1,5 @@
+import { exitProcess } from './exit-process';
+
 /** What tells a process to stop. */
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
@@ -15,6 +17,13 @@ export function stopLeaving(): void {
   for (const signal of STOP_SIGNALS) process.off(signal, leave);
 }
 
-function leave(): void {
-  process.exit(0);
+async function leaveSoon(signal: NodeJS.Signals): Promise<void> {
+  // the start goes on meanwhile
+  const isHeardByOthers = (): boolean => !process.listeners(signal).includes(leave);
+  await exitProcess(0, isHeardByOthers);
+  process.emit(signal, signal);
+}
+
+function leave(signal: NodeJS.Signals): void {
+  void leaveSoon(signal);
 }
