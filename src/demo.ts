@@ -1,3 +1,5 @@
+import { leaveOnSignals } from './early-signals';
+leaveOnSignals();
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { sign } from 'jsonwebtoken';

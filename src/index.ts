@@ -1,3 +1,5 @@
+import { leaveOnSignals } from './early-signals';
+leaveOnSignals();
 import 'dotenv/config';
 import { runService } from './process';
 

@@ -1,14 +1,19 @@
 import { opendir } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRequestListener } from './app';
 import { ConfigError, EXIT_CONFIG, parseConfig, type Config } from './config';
-import { createContainer, type Peers } from './container';
+import { createContainer, type Container, type Peers } from './container';
+import { exitProcess } from './exit-process';
 import { listen, logCannotListen } from './listen';
 import { describeError, type Logger } from './observability/logger';
 import { createLogs, type Logs } from './observability/logs';
 import { createHttpServer } from './server';
 import { EXIT_FAILURE, flush, stopOnSignals, type Stop } from './shutdown';
 import { runPrimary } from './workers/primary';
+
+/** Programs that heed no signal take 2 s to end, a thread that loads a second; the rest is for a slow machine. */
+const CLOSING_MS = 10_000;
 
 export interface RunningService {
   readonly address: AddressInfo;
@@ -71,10 +76,10 @@ export async function serve({
       const drained = http.drain(config.drainTimeoutMs);
       reports.stopping(reason);
       const cut = await drained;
-      await container.close();
+      await closeInTime(container, logger);
       reports.stopped(cut);
       await flush(logs);
-      process.exit(exitCode);
+      await exitProcess(exitCode);
     })();
   };
   stopOnSignals(logger, stop);
@@ -90,9 +95,22 @@ export async function serve({
     return service;
   } catch (error) {
     logCannotListen(logger, config, error);
-    await container.close();
+    await closeInTime(container, logger);
     await flush(logs);
-    process.exit(EXIT_FAILURE);
+    await exitProcess(EXIT_FAILURE);
+    return undefined;
+  }
+}
+
+/** What cannot be closed must not keep the process; never fails. */
+async function closeInTime(container: Container, logger: Logger): Promise<void> {
+  const late = delay(CLOSING_MS).then(() => {
+    throw new Error(`not closed within ${CLOSING_MS} ms`);
+  });
+  try {
+    await Promise.race([container.close(), late]);
+  } catch (error) {
+    logger.error('not all could be closed', { error: describeError(error) });
   }
 }
 

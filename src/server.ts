@@ -88,5 +88,16 @@ async function drain(
   await closed;
   clearInterval(idleTimer);
   clearTimeout(deadline);
+  // Node says so before its sockets do: who waits for a response must know first that it is cut,
+  // or takes what is closed next for a failure of the track
+  await Promise.all([...sockets].map(untilClosed));
   return cut;
+}
+
+function untilClosed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => {
+      resolve();
+    });
+  });
 }

@@ -10,6 +10,8 @@ export interface LineSink {
 
 /** PIPE_BUF: so much goes into a pipe in one piece, even when several processes write to it. */
 const MAX_WRITE_BYTES = 4_096;
+/** Whoever reads may pause, but not at the price of the service. */
+const MOST_WAITING_BYTES = 8_388_608;
 
 /**
  * Lines in batches: a system call for each of them would cost more than all else about them. A batch
@@ -19,11 +21,18 @@ const MAX_WRITE_BYTES = 4_096;
  * those of several processes would be torn.
  *
  * @param maxWaitMs how long a line waits for others; 0 for not at all
+ * @param onLost told for how many lines there was no room, when there is room again
  */
-export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number): LineSink {
+export function createLineSink(
+  output: NodeJS.WritableStream,
+  maxWaitMs: number,
+  onLost?: (lines: number) => void,
+): LineSink {
   /** each of them one write; only the last has room */
   const batches: string[] = [];
   let lastBytes = 0;
+  let waitingBytes = 0;
+  let lostLines = 0;
   /** whether the last waits for company */
   let isPatient = false;
   let isWriting = false;
@@ -39,7 +48,10 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
 
   const writeNext = (): void => {
     if (isWriting) return;
-    if (isLost) batches.length = 0;
+    if (isLost) {
+      batches.length = 0;
+      waitingBytes = 0;
+    }
     if (batches.length === 1 && isPatient && flushed.length === 0) return;
     const batch = batches.shift();
     if (batch === undefined) {
@@ -47,10 +59,19 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
       return;
     }
     isWriting = true;
+    waitingBytes -= Buffer.byteLength(batch);
     output.write(batch, () => {
       isWriting = false;
       writeNext();
     });
+    tellLost();
+  };
+
+  const tellLost = (): void => {
+    if (lostLines === 0 || waitingBytes > MOST_WAITING_BYTES / 2) return;
+    const lines = lostLines;
+    lostLines = 0;
+    onLost?.(lines);
   };
 
   const endWait = (): void => {
@@ -61,6 +82,11 @@ export function createLineSink(output: NodeJS.WritableStream, maxWaitMs: number)
 
   const add = (line: string): void => {
     const bytes = Buffer.byteLength(line);
+    if (waitingBytes + bytes > MOST_WAITING_BYTES) {
+      lostLines += 1;
+      return;
+    }
+    waitingBytes += bytes;
     const last = batches.at(-1);
     if (last !== undefined && lastBytes + bytes <= MAX_WRITE_BYTES) {
       batches[batches.length - 1] = last + line;

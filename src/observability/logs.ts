@@ -25,7 +25,9 @@ export function createLogs({
   maxWaitMs = MAX_WAIT_MS,
   ...options
 }: LogsOptions): Logs {
-  const sink = createLineSink(stream, maxWaitMs);
+  const sink = createLineSink(stream, maxWaitMs, (lines) => {
+    logger.warn('lines of the log are lost: nobody took them in time', { lines });
+  });
   const output = new Writable({
     decodeStrings: false,
     write(line: string, _encoding, done) {

@@ -16,8 +16,19 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', '
 const openDescriptor = promisify(open);
 const statDescriptor = promisify(fstat);
 
-/** Closes a descriptor; its number may be another file's from then on. */
-export const closeFile = promisify(close);
+/**
+ * Closes a descriptor; its number may be another file's from then on.
+ *
+ * Never fails: what close says of a file that was only read, as on a mount whose program has died, changes
+ * nothing. The descriptor is given back all the same.
+ */
+export function closeFile(fd: number): Promise<void> {
+  return new Promise((resolve) => {
+    close(fd, () => {
+      resolve();
+    });
+  });
+}
 
 /**
  * Opens a file for reading; the caller must close it.

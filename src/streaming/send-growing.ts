@@ -21,16 +21,22 @@ export async function sendGrowing(
     res.writeHead(status, fields);
     options.onFirstByte?.();
   };
+  let isSocketLost = false;
   try {
     await pipeline(bytes, async (chunks: AsyncIterable<Buffer>) => {
       for await (const chunk of chunks) {
         begin();
-        await write(res, chunk, signal);
+        await write(res, chunk, signal).catch((error: unknown) => {
+          isSocketLost = true;
+          throw error;
+        });
         options.onSent?.(chunk.length);
       }
     });
   } catch (error) {
-    return signal.aborted ? { kind: 'client-left' } : { kind: 'read-failed', error };
+    // a failed write can be ahead of the signal
+    const hasClientLeft = signal.aborted || isSocketLost;
+    return hasClientLeft ? { kind: 'client-left' } : { kind: 'read-failed', error };
   }
   begin();
   res.end();

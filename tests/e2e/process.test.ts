@@ -1,3 +1,4 @@
+import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -14,6 +15,22 @@ import { until } from '../support/until';
 
 /** The target is 1 s on a machine at rest; a busy one takes longer to start Node at all. */
 const CONFIG_FAILURE_MS = 3_000;
+
+/** Loaded before the service; `stop` tells it to stop in this very moment. */
+function preload(script: string): string {
+  const path = join(createTempFolder(), 'preload.js');
+  writeFileSync(path, `const stop = () => process.kill(process.pid, 'SIGTERM');\n${script}`);
+  return path;
+}
+
+/** Opening a pipe without a writer takes a file thread for good, as a disk that hangs does. */
+const HANGING_CALL = `
+  const { isMainThread } = require('node:worker_threads');
+  const pipe = require('node:path').join(process.cwd(), 'pipe');
+  const hang = () => {
+    require('node:child_process').execFileSync('/usr/bin/mkfifo', [pipe]);
+    require('node:fs').open(pipe, 'r', () => undefined);
+  };`;
 
 afterEach(stopServices);
 afterAll(removeTempFolders);
@@ -291,5 +308,105 @@ describe('a process that is told to stop', () => {
     await service.logged('stopped', 3_000);
     expect(await service.exit).toEqual({ code: 0, signal: null });
     await silent.untilClosed();
+  });
+});
+
+describe('a process whose disk hangs', () => {
+  it('answers, and ends when it is told to', async () => {
+    const service = await startService(
+      { AUDIO_FILES_DIR: createTempFolder() },
+      { preload: preload(`${HANGING_CALL} if (isMainThread) hang();`) },
+    );
+    expect((await send(service.port, '/health')).status).toBe(200);
+    const startedAt = performance.now();
+    service.signal('SIGTERM');
+    // no exit code: Node's exit would wait for the disk
+    expect(await service.exit).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(service.log.at(-1)).toMatchObject({ message: 'stopped' });
+  });
+});
+
+describe('a process whose log nobody reads', () => {
+  /** More than the pipe and the reading stream hold. */
+  const LINES = 60;
+  const path = `/${'x'.repeat(8_000)}`;
+
+  it.each([{}, { WORKERS: '2' }])('answers, and ends with 0 all the same with %j', async (more) => {
+    const service = await startService({ AUDIO_FILES_DIR: createTempFolder(), ...more });
+    const readOn = service.stopReading();
+    for (let i = 0; i < LINES; i += 1) {
+      expect((await send(service.port, path)).status).toBe(404);
+    }
+
+    const ended = once(service.channel as ChildProcess, 'exit');
+    const startedAt = performance.now();
+    service.signal('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    readOn();
+    await service.exit;
+    expect(service.stderr).toBe('');
+  });
+});
+
+describe('a process that is told to stop before it listens', () => {
+  const env = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    JWT_SECRET: TEST_SECRET,
+    REDIS_URL: '',
+    LOG_FORMAT: 'json',
+  };
+
+  // process 1 has no default action: what nobody listens to there is lost
+  it.each([
+    [
+      'is loaded',
+      `const Module = require('node:module');
+       const load = Module._load;
+       Module._load = (name, ...rest) => {
+         if (name === 'express') stop();
+         return load(name, ...rest);
+       };`,
+      {},
+    ],
+    [
+      'opens what it needs',
+      `const fs = require('node:fs/promises');
+       const { mkdir } = fs;
+       fs.mkdir = (...rest) => {
+         stop();
+         return mkdir(...rest);
+       };`,
+      {},
+    ],
+    [
+      'starts its workers',
+      `const cluster = require('node:cluster');
+       const { fork } = cluster;
+       cluster.fork = (...rest) => {
+         stop();
+         return fork.apply(cluster, rest);
+       };`,
+      { WORKERS: '2' },
+    ],
+  ])('exits with 0 while it %s', async (_moment, script, more) => {
+    const run = await runService({ ...env, ...more }, { preload: preload(script) });
+    expect(run).toMatchObject({ code: 0, signal: null, stderr: '' });
+  });
+
+  it('ends also where the disk of the library hangs', async () => {
+    const script = `${HANGING_CALL}
+      require('node:fs/promises').opendir = () => {
+        hang();
+        setTimeout(stop, 100);
+        return new Promise(() => undefined);
+      };`;
+    // no exit code: Node's exit would wait for the disk
+    expect(await runService(env, { preload: preload(script) })).toMatchObject({
+      signal: 'SIGKILL',
+      stderr: '',
+    });
   });
 });

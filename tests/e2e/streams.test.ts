@@ -116,6 +116,33 @@ describe('a file that changes while it is sent', () => {
   });
 });
 
+describe('a mount whose program has died', () => {
+  // the kernel closes the file, and says ENOTCONN all the same
+  const preload = `
+    const fs = require('node:fs');
+    const { close } = fs;
+    fs.close = (fd, done) =>
+      close(fd, () => done(Object.assign(new Error('not connected, close'), { code: 'ENOTCONN' })));`;
+
+  it.each(['true', 'false'])('does not take the service along, FAST_LANE=%s', async (fastLane) => {
+    const path = join(createTempFolder(), 'preload.js');
+    writeFileSync(path, preload);
+    const library = createTempFolder();
+    writeFileSync(join(library, 'song.mp3'), patternedBytes(1_000));
+    const service = await startService(
+      { AUDIO_FILES_DIR: library, FAST_LANE: fastLane },
+      { preload: path },
+    );
+    for (let i = 0; i < 8; i += 1) {
+      expect((await send(service.port, '/api/stream/song', { headers })).status).toBe(200);
+      await send(service.port, '/api/stream/none', { headers });
+    }
+    service.signal('SIGTERM');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
+    expect(service.log.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
+
 describe('a client that reads slowly or not at all', () => {
   it('is cut when it takes nothing for SEND_TIMEOUT_SECONDS, and lives when it takes little', async () => {
     const service = await startPlayer({ SEND_TIMEOUT_SECONDS: '2' });

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ffmpeg } from '../support/audio-files';
 import { childrenOf, readersBelow, writeFakeFfmpeg } from '../support/fake-ffmpeg';
 import { holdDownload } from '../support/held-download';
+import { createHeldFfmpeg } from '../support/held-ffmpeg';
 import { parseJson, send, type Answer } from '../support/http-client';
 import { startService, stopServices, type ServiceProcess } from '../support/service-process';
 import { bearer } from '../support/sign-token';
@@ -253,6 +254,25 @@ describe('a service that is told to stop while it transcodes', () => {
     expect(readersBelow(library)).toEqual([]);
     expect(readdirSync(cache)).toEqual([]);
     await expect(download.finish()).rejects.toThrow();
+  });
+
+  it('takes a listener whom it cuts for no failure of the track', async () => {
+    const held = createHeldFfmpeg({ firstBytes: 60_000 });
+    const service = await start({ DRAIN_TIMEOUT_SECONDS: '1', FFMPEG_PATH: held.path });
+    held.hold();
+    try {
+      const download = await holdDownload(service.port, BOOK, { headers });
+      const cut = download.finish().catch(() => 'cut');
+      service.signal('SIGTERM');
+      expect(await service.exit).toEqual({ code: 0, signal: null });
+      expect(await cut).toBe('cut');
+    } finally {
+      held.release();
+    }
+    expect(service.log.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(service.log.find(({ path }) => path === '/api/stream/book')).toMatchObject({
+      outcome: 'client-left',
+    });
   });
 });
 

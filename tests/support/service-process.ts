@@ -29,6 +29,8 @@ export interface ServiceProcess {
   /** settles when the process is over and its output has been read */
   readonly exit: Promise<Exit>;
   signal(name: NodeJS.Signals): void;
+  /** Reads no more of its standard output. @returns reads on */
+  stopReading(): () => void;
   /** the channel to a script that was loaded before the service */
   readonly channel: Pick<ChildProcess, 'send' | 'on' | 'off'>;
   /** Resolves with the first line, past or to come, that is wanted. */
@@ -91,6 +93,12 @@ export async function startService(
     channel: child,
     signal(name) {
       child.kill(name);
+    },
+    stopReading() {
+      child.stdout.pause();
+      return () => {
+        child.stdout.resume();
+      };
     },
     async logged(wanted, timeoutMs) {
       const matches =

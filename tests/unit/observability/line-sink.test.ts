@@ -123,6 +123,23 @@ describe('createLineSink()', () => {
     expect(output.writes).toHaveLength(2);
   });
 
+  it('loses what comes while 8 MiB wait, and tells how many lines once there is room', async () => {
+    const lost: number[] = [];
+    const sink = createLineSink(output, MAX_WAIT_MS, (lines) => lost.push(lines));
+    const line = `${'x'.repeat(MAX_WRITE_BYTES - 1)}\n`;
+    sink.write('first\n');
+    for (let i = 0; i < 2_048 + 3; i += 1) sink.write(line);
+    for (let i = 0; i < 1_024; i += 1) {
+      expect(lost).toEqual([]);
+      await output.finishOne();
+    }
+    expect(lost).toEqual([3]);
+    await output.finishAll();
+    expect(output.writes).toHaveLength(1 + 2_048);
+    sink.write('on again\n');
+    expect(output.writes.at(-1)).toBe('on again\n');
+  });
+
   it('settles a flush when all lines are out, and at once when there are none', async () => {
     const sink = createLineSink(output, MAX_WAIT_MS);
     await sink.flush();
