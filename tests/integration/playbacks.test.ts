@@ -296,7 +296,7 @@ describe('the cap', () => {
     expect(await isFull(there)).toBe(true);
     await wait(2_000);
     expect(await isFull(there)).toBe(false);
-  }, 30_000);
+  });
 
   it.each([
     ['playing', 89_000, 90_500],
@@ -356,7 +356,7 @@ describe('the cap', () => {
     });
     await delay(6_000);
     expect(await isFull(here)).toBe(true);
-  }, 15_000);
+  });
 
   it('counts what is ended no more', async () => {
     const here = await start(1);
@@ -390,7 +390,7 @@ describe('what attending costs', () => {
     await delay(1_700);
     expect(await scriptsRun()).toBe(0);
     expect(warningsOf()).toEqual([]);
-  }, 30_000);
+  });
 });
 
 describe('when Redis goes and comes back', () => {
