@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -279,6 +279,23 @@ describe('a process that is told to stop', () => {
     expect(tookMs).toBeLessThan(3_000);
     await expect(stalled.finish()).rejects.toThrow();
     expect(await service.logged('stopped')).toMatchObject({ connectionsCut: 1 });
+  });
+
+  it('has stopped when it exits, also where its thread for tags still loads', async () => {
+    const mark = join(createTempFolder(), 'loading');
+    const preload = join(createTempFolder(), 'preload.cjs');
+    writeFileSync(
+      preload,
+      `if (!require('node:worker_threads').isMainThread) {
+         require('node:fs').writeFileSync(${JSON.stringify(mark)}, '');
+         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+       }`,
+    );
+    const service = await startService({ AUDIO_FILES_DIR: library }, { preload });
+    await until(() => existsSync(mark), 'the thread loads');
+    service.signal('SIGTERM');
+    expect(await service.exit).toEqual({ code: 0, signal: null });
+    expect(service.log.at(-1)).toMatchObject({ message: 'stopped' });
   });
 
   it('exits at once when nothing runs', async () => {
