@@ -45,33 +45,42 @@ export function createUnreadContentClosing(): ErrorRequestHandler {
 
 function readContent(req: Request): Promise<Buffer> {
   const { signal } = req.context;
-  return new Promise<Buffer>((resolve, reject) => {
+  const { socket } = req;
+  let stop: () => void = () => undefined;
+  const content = new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     const timer = setTimeout(() => {
       reject(new AppError('request_timeout', 'The content took too long to arrive'));
     }, CONTENT_TIMEOUT_MS);
     const leave = (): void => {
-      clearTimeout(timer);
       reject(signal.reason as Error);
     };
+    // the parser tells nobody but its server
+    const end = (): void => {
+      if (req.complete) return;
+      reject(new AppError('bad_request', 'The content is shorter than announced'));
+    };
+    stop = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
+      socket.off('end', end);
+    };
     signal.addEventListener('abort', leave, { once: true });
+    socket.once('end', end);
+    if (socket.readableEnded) end();
     // the loss of the connection is told by the signal
     req.on('error', () => undefined);
     req.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= MAX_CONTENT_BYTES) chunks.push(chunk);
-      else {
-        clearTimeout(timer);
-        reject(tooLarge());
-      }
+      else reject(tooLarge());
     });
     req.once('end', () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', leave);
       resolve(Buffer.concat(chunks));
     });
   });
+  return content.finally(stop);
 }
 
 function tooLarge(): AppError {

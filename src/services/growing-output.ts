@@ -59,6 +59,7 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
   let diskBytes = 0;
   let diskFailure: { readonly error: unknown } | undefined;
   let end: { readonly failure?: Error } | undefined;
+  let isClosed = false;
 
   const writtenBytes = (): number => diskBytes + memory.keptUpTo();
 
@@ -141,6 +142,8 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
             await growth.next(signal);
             signal.throwIfAborted();
           }
+          // what was written is gone with the draft: the reason is why it was ended
+          if (isClosed && end?.failure) throw end.failure;
           if (position < writtenBytes()) return readNow(position, mostBytes);
           if (end?.failure) throw end.failure;
           return Buffer.alloc(0);
@@ -152,6 +155,7 @@ export function createGrowingOutput(openDraft: () => Promise<DerivedDraft>): Gro
       };
     },
     async close() {
+      isClosed = true;
       await draft?.discard();
     },
   };

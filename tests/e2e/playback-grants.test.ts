@@ -5,7 +5,12 @@ import { holdDownload } from '../support/held-download';
 import { parseJson, send, type Answer } from '../support/http-client';
 import { patternedBytes } from '../support/patterned-bytes';
 import { startRedis, stopRedis } from '../support/redis-process';
-import { startService, stopServices, type ServiceProcess } from '../support/service-process';
+import {
+  startService,
+  stopServices,
+  type LogLine,
+  type ServiceProcess,
+} from '../support/service-process';
 import { bearer } from '../support/sign-token';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 import { until } from '../support/until';
@@ -15,6 +20,7 @@ const LONG_BYTES = 40_000_000;
 const REVOKED_WITHIN_MS = 1_000;
 /** What it may take beside that, as a machine may become busy with other things. */
 const BUSY_MACHINE_MS = 500;
+const IN_USE = 'redis is in use: limits and caches are shared';
 
 const library = createTempFolder();
 const authorization = bearer();
@@ -35,8 +41,17 @@ interface Playback {
   readonly url: string;
 }
 
-function start(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-  return startService({ AUDIO_FILES_DIR: library, ...env });
+async function start(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  const service = await startService({ AUDIO_FILES_DIR: library, ...env });
+  // where the machine is slow it listens before
+  if (env.REDIS_URL) await untilInUse(service, 1);
+  return service;
+}
+
+/** Settles when the service has said so often that it uses Redis. */
+function untilInUse({ log }: ServiceProcess, times: number): Promise<void> {
+  const isInUse = ({ message }: LogLine): boolean => message === IN_USE;
+  return until(() => log.filter(isInUse).length >= times, 'redis is in use');
 }
 
 async function begin({ port }: ServiceProcess, trackId: string): Promise<Playback> {
@@ -108,7 +123,7 @@ describe('playback grants of the built service', () => {
     }
 
     await startRedis(socket);
-    await service.logged('redis is in use: limits and caches are shared', 20_000);
+    await untilInUse(service, 2);
     for (const { url } of [before, during]) {
       expect(await statusOf(service, url)).toBe('grant_ended');
     }

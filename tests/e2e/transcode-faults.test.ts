@@ -184,7 +184,7 @@ describe('many who want different transcodes', () => {
       expect(answer.headers['retry-after']).toBe('5');
       expect(parseJson(answer)).toMatchObject({ code: 'overloaded' });
     }
-  }, 40_000);
+  });
 });
 
 describe('a cache without room', () => {
@@ -379,7 +379,7 @@ describe('an ffmpeg that hangs when it is asked what it is', () => {
     expect(performance.now() - startedAt).toBeLessThan(2_000);
     const answer = await get(service, SONG);
     expect(parseJson(answer)).toMatchObject({ code: 'ffmpeg_unavailable' });
-  }, 40_000);
+  });
 
   it('is waited for where only the machine is slow', async () => {
     const path = join(createTempFolder(), 'ffmpeg');
@@ -395,7 +395,7 @@ describe('an ffmpeg that hangs when it is asked what it is', () => {
     expect(await service.logged('ffmpeg found')).toMatchObject({
       ffmpegVersion: expect.any(String) as string,
     });
-  }, 40_000);
+  });
 });
 
 describe('file calls', () => {

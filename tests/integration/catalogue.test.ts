@@ -58,6 +58,9 @@ const NOBODY = 65_534;
 
 type Env = Readonly<Record<string, string>>;
 
+/** The socket of the tests' own is closed to {@link NOBODY}. */
+const NO_REDIS: Env = { REDIS_URL: '' };
+
 async function start(env: Env = {}, replacements: Replacements = {}): Promise<void> {
   app = await startApp(
     { AUDIO_FILES_DIR: root, RATE_LIMIT_MAX: '100000', ...env },
@@ -448,7 +451,7 @@ describe('the library', () => {
       put('open/c.mp3');
       chmodSync(join(root, 'closed'), 0);
       chmodSync(join(root, 'open/c.mp3'), 0);
-      await startAndScan();
+      await startAndScan(NO_REDIS);
       expect(await ids()).toEqual(['open/b']);
       chmodSync(join(root, 'open/c.mp3'), 0o644);
       await untilListed(['open/b', 'open/c']);
@@ -591,7 +594,7 @@ describe('GET /health/ready', () => {
       put('a.mp3');
       for (const mode of [0, 0o444]) {
         chmodSync(root, mode);
-        await start();
+        await start(NO_REDIS);
         await until(async () => (await ready()).library !== 'unknown', 'it was looked at');
         expect(await ready()).toMatchObject({ httpStatus: 503, library: 'unavailable' });
         const answer = await get();
@@ -601,7 +604,7 @@ describe('GET /health/ready', () => {
         expect(await ready()).toMatchObject({ httpStatus: 200, library: 'available' });
         await app.close();
       }
-      await startAndScan();
+      await startAndScan(NO_REDIS);
       chmodSync(root, 0);
       await until(async () => (await ready()).httpStatus === 503, 'it is missed');
       expect(await ids()).toEqual(['a']);

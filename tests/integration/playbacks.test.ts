@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { type NewPlayback, type Playbacks } from '../../src/services/playback';
 import {
   letTimePass,
@@ -39,6 +39,13 @@ async function start(maxPlaybacks = 0): Promise<Playbacks> {
 
 const wait = (ms: number): Promise<void> => letTimePass(server.client, ms);
 
+/** And what this process and Redis had to do by then is done, where the machine held them up. */
+async function aSecond(): Promise<void> {
+  await delay(1_000);
+  await server.client.ping();
+  for (let turn = 0; turn < 3; turn += 1) await nextTurn();
+}
+
 const warningsOf = (): unknown[] => replicas.flatMap(({ warnings }) => warnings);
 
 describe('a playback', () => {
@@ -77,9 +84,8 @@ describe('a playback', () => {
     gone.release();
     await here.end(playback.trackId, playback.id, 'anna');
     expect(cut.mock.calls).toEqual([['here']]);
-    const endedAt = performance.now();
-    await until(() => cut.mock.calls.length === 2, 'the other is cut');
-    expect(performance.now() - endedAt).toBeLessThan(1_000);
+    await aSecond();
+    expect(cut.mock.calls).toEqual([['here'], ['there']]);
     await delay(1_000);
     expect(cut.mock.calls).toEqual([['here'], ['there']]);
   });
@@ -89,14 +95,14 @@ describe('a playback', () => {
     const playback = newPlayback();
     await here.begin(playback, false);
     expect(await there.isOpen(playback)).toBe(true);
-    const endedAt = performance.now();
+    const second = aSecond();
     await here.end(playback.trackId, playback.id, 'anna');
     await delay(ms);
     const cut = jest.fn();
     if (await there.isOpen(playback)) there.attend(playback, cut);
     else cut();
-    await until(() => cut.mock.calls.length === 1, 'it is cut');
-    expect(performance.now() - endedAt).toBeLessThan(1_000);
+    await second;
+    expect(cut).toHaveBeenCalledTimes(1);
   });
 });
 
@@ -285,9 +291,9 @@ describe('the cap', () => {
     await here.begin(playback, false);
     const attendance = here.attend(playback, jest.fn());
     for (let i = 0; i < 2; i += 1) {
-      await wait(24_000);
-      // renewed before the 30 s are over
-      await delay(6_000);
+      // both together are longer than 30 s, after which it would not count
+      await wait(22_000);
+      await delay(7_000); // renewed after 5 s, or somewhat later
       expect(await isFull(there)).toBe(true);
     }
     attendance.release();
@@ -296,7 +302,7 @@ describe('the cap', () => {
     expect(await isFull(there)).toBe(true);
     await wait(2_000);
     expect(await isFull(there)).toBe(false);
-  }, 30_000);
+  });
 
   it.each([
     ['playing', 89_000, 90_500],
@@ -354,9 +360,9 @@ describe('the cap', () => {
       positionSeconds: 20,
       state: 'stopped',
     });
-    await delay(6_000);
+    await delay(8_000); // renewed after 5 s, or somewhat later, for 10 s
     expect(await isFull(here)).toBe(true);
-  }, 15_000);
+  });
 
   it('counts what is ended no more', async () => {
     const here = await start(1);
@@ -390,7 +396,7 @@ describe('what attending costs', () => {
     await delay(1_700);
     expect(await scriptsRun()).toBe(0);
     expect(warningsOf()).toEqual([]);
-  }, 30_000);
+  });
 });
 
 describe('when Redis goes and comes back', () => {

@@ -5,6 +5,9 @@ import { parseJson, sendRaw } from '../support/http-client';
 import { openRaw } from '../support/raw-connection';
 import { bearer, uniqueSubject } from '../support/sign-token';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
+import { until } from '../support/until';
+import { randomUUID } from 'node:crypto';
+import { type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -234,12 +237,41 @@ describe('POST /api/stream/:trackId/playback/:id/progress', () => {
     const connection = await openRaw(app.port, head(path, BEARER, 'Content-Length: 500') + content);
     const text = await connection.untilClosed(20_000);
     expect(text).toMatch(/^HTTP\/1\.1 408.*request_timeout/s);
-    const left = await openRaw(app.port, head(path, BEARER, 'Content-Length: 500') + content);
-    await delay(100);
-    left.socket.destroy();
-    await delay(100);
     expect(app.log.filter(({ level }) => level === 'error')).toEqual([]);
-  }, 30_000);
+  });
+
+  it.each<[string, (socket: Socket) => void, RegExp]>([
+    ['ends', (socket) => socket.end(), /^HTTP\/1\.1 400.*bad_request/s],
+    ['leaves', (socket) => socket.destroy(), /^$/],
+    ['breaks off', (socket) => socket.resetAndDestroy(), /^$/],
+  ])('does not wait for the rest from whoever %s in the middle', async (_how, leave, expected) => {
+    const { path } = await begin();
+    const id = randomUUID();
+    const fields = [BEARER, 'Content-Length: 500', `X-Request-Id: ${id}`, 'Expect: 100-continue'];
+    const connection = await openRaw(app.port, head(path, ...fields) + content);
+    const goOn = 'HTTP/1.1 100 Continue\r\n\r\n';
+    await connection.waitFor(goOn); // the content is being read
+    leave(connection.socket);
+    const answers = (await connection.untilClosed()).replace(goOn, '');
+    expect(answers).toMatch(expected);
+    expect(answers.split('HTTP/1.1 ').length).toBeLessThanOrEqual(2);
+    const findLine = () => app.log.find(({ requestId }) => requestId === id);
+    await until(() => findLine() !== undefined, 'its line');
+    expect(findLine()).not.toMatchObject({ status: 408 });
+    expect(app.log.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  it('does not wait for the rest from whoever has ended before it is read', async () => {
+    const { path } = await begin();
+    const text = head(path, BEARER, 'Content-Length: 500') + content;
+    const connections = await Promise.all(Array.from({ length: 20 }, () => openRaw(app.port)));
+    for (const { socket } of connections) socket.end(text, 'latin1');
+    for (const connection of connections) {
+      const answers = await connection.untilClosed();
+      expect(answers).toMatch(/^HTTP\/1\.1 400.*bad_request/s);
+      expect(answers.split('HTTP/1.1 ')).toHaveLength(2);
+    }
+  });
 
   it.each([
     ['GET', TRACK],

@@ -17,6 +17,8 @@ beforeEach(async () => {
   address = join(createTempFolder(), 'redis.sock');
   server = await startRedis(address);
   redis = await connectRedis(address, logger);
+  // a slow machine takes longer than the service would wait for it
+  await until(() => redis.isUp(), 'redis is in use');
   await server.client.config('RESETSTAT');
 });
 afterEach(async () => {

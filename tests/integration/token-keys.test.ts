@@ -171,11 +171,16 @@ describe('an issuer', () => {
     };
     clock.now += COOL_DOWN_MS;
     const began = performance.now();
-    const waiting = Array.from({ length: 20 }, () => ask(app, next.sign()));
+    let answered = 0;
+    const waiting = Array.from({ length: 20 }, async () => {
+      const answer = await ask(app, next.sign());
+      answered += 1;
+      return answer;
+    });
     await until(() => issuer.requests.length === 2, 'the second request');
     const known = ec.sign();
     expect((await ask(app, known)).status).toBe(200);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(answered).toBe(0);
     const statuses = (await Promise.all(waiting)).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([503]));
     const tookMs = performance.now() - began;
@@ -192,7 +197,7 @@ describe('an issuer', () => {
       clearInterval(collecting);
     });
     expect([refused.status, parseJson(refused).code]).toEqual([503, 'keys_unavailable']);
-  }, 15_000);
+  });
 
   it('who is not there does not delay the start, and no 503 counts as a failure', async () => {
     const { app } = await start((_req, res) => void res.writeHead(503).end(), {

@@ -183,7 +183,8 @@ async function openPlayer(
   };
 }
 
-const SET_UP_TIMEOUT_MS = 60_000;
+/** Three steps, of which each may take as long as a test. */
+const SET_UP_TIMEOUT_MS = 180_000;
 
 /** Library, service and browser of a suite. */
 export interface PlayerSuite {

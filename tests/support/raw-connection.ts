@@ -20,9 +20,20 @@ export interface RawConnection {
 export async function openRaw(port: number, request = ''): Promise<RawConnection> {
   const startedAt = performance.now();
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  const chunks: Buffer[] = [];
+  // with room to grow: whoever waits for much of an answer looks at it a hundred times a second
+  let bytes = Buffer.alloc(65_536);
+  let length = 0;
   let isClosed = false;
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('data', (chunk: Buffer) => {
+    if (length + chunk.length > bytes.length) {
+      const larger = Buffer.alloc(2 * (length + chunk.length));
+      bytes.copy(larger, 0, 0, length);
+      bytes = larger;
+    }
+    chunk.copy(bytes, length);
+    length += chunk.length;
+  });
+  const received = (): Buffer => bytes.subarray(0, length);
   const closedAfterMs = new Promise<number>((resolve) => {
     socket.once('close', () => {
       isClosed = true;
@@ -33,11 +44,11 @@ export async function openRaw(port: number, request = ''): Promise<RawConnection
   socket.on('error', () => undefined);
   if (request !== '') socket.write(request, 'latin1');
 
-  const text = (): string => Buffer.concat(chunks).toString('latin1');
+  const text = (): string => received().toString('latin1');
   return {
     socket,
     closedAfterMs,
-    received: () => Buffer.concat(chunks),
+    received,
     text,
     waitFor: (wanted, timeoutMs) =>
       until(() => text().includes(wanted), `an answer with ${wanted}`, timeoutMs),

@@ -112,7 +112,6 @@ export async function startService(
 export interface Run extends Exit {
   readonly stdout: string;
   readonly stderr: string;
-  readonly durationMs: number;
 }
 
 /** Runs the service with just this environment until it ends by itself. */
@@ -120,13 +119,11 @@ export async function runService(
   env: Readonly<Record<string, string>>,
   options: StartOptions = {},
 ): Promise<Run> {
-  const startedAt = performance.now();
   const child = spawnService(env, options);
   const stdout = collectText(child.stdout);
   const stderr = collectText(child.stderr);
   const exit = await exitOf(child);
-  const durationMs = performance.now() - startedAt;
-  return { ...exit, stdout: stdout.text, stderr: stderr.text, durationMs };
+  return { ...exit, stdout: stdout.text, stderr: stderr.text };
 }
 
 /** Ends whatever this test file has started and is still there. */

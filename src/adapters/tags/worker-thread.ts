@@ -143,8 +143,8 @@ export function startWorkerThread({
     } finally {
       clearTimeout(timer);
       current = undefined;
-      // idle threads must not keep the process alive
-      worker.unref();
+      // idle threads must not keep the process alive; one that is being ended must, or nobody sees its end
+      if (!failure) worker.unref();
       await reads.stop();
     }
   }

@@ -145,6 +145,19 @@ describe('createGrowingOutput()', () => {
     await waiting;
   });
 
+  it('tells who reads on behind its close why it was ended', async () => {
+    const closed = (): Promise<never> => Promise.reject(new Error('EBADF'));
+    const discard = () => Promise.resolve();
+    const draft = { handle: { read: closed }, append: discard, commit: discard, discard };
+    const output = createGrowingOutput(() => Promise.resolve(draft as unknown as DerivedDraft));
+    await output.append(Buffer.alloc(10));
+    const reader = output.openReader();
+    await expect(reader.read(0, 1, signal)).rejects.toThrow('EBADF');
+    output.end(new Error('over'));
+    await output.close();
+    await expect(reader.read(0, 1, signal)).rejects.toThrow('over');
+  });
+
   it('tells in time that so much was not reached', async () => {
     const output = createGrowingOutput(NO_DISK);
     const startedAt = performance.now();

@@ -184,7 +184,7 @@ describe('createProductions()', () => {
     expect(kitchen.aborted).toBe(0);
     products[1]!.close();
     await products[0]!.whenOver;
-    await until(() => kitchen.running === 0, 'it is stopped', 1_000);
+    await until(() => kitchen.running === 0, 'it is stopped');
     expect(await files.find('key')).toBeUndefined();
     expect(await productions.find('key')).toBeUndefined();
   });
@@ -207,7 +207,7 @@ describe('createProductions()', () => {
   it('begins anew for who asks while the one before is being ended', async () => {
     const { productions } = await open();
     const slow = openKitchen();
-    let end: () => void = () => undefined;
+    let end: (() => void) | undefined;
     const ending: Recipe = {
       ...slow.recipe,
       // takes its time to die, as a process does
@@ -219,13 +219,13 @@ describe('createProductions()', () => {
         }),
     };
     const first = await productions.open(ending, 'a');
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => end !== undefined, 'it is begun');
     first.close();
     const fresh = openKitchen();
     const second = await productions.open(fresh.recipe, 'b');
     fresh.goOn();
     const read = readAll(second);
-    end();
+    end?.();
     await first.whenOver;
     expect((await read).equals(CONTENT)).toBe(true);
     // what was ended has not taken the new one from the list
