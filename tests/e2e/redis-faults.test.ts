@@ -165,9 +165,9 @@ async function expectNoDelay(
   const usual = (share: number): number =>
     Math.max(slowestOf(before, share), slowestOf(others, share));
   expect(slowestOf(during, 1)).toBeLessThan(usual(1) + ADDED_LATENCY_MS + BUSY_MACHINE_MS);
-  // the slowest fifth is left to the machine: all of them would wait
+  // the slowest twentieth is left to the machine
   const later = during.filter(isLater);
-  expect(slowestOf(later, 0.8)).toBeLessThan(usual(0.8) + COMMAND_TIMEOUT_MS * 0.9);
+  expect(slowestOf(later, 0.95)).toBeLessThan(usual(0.95) + COMMAND_TIMEOUT_MS * 0.9);
 }
 
 /** Time that the slowest request took when `1 - share` of them are left out, in milliseconds. */
