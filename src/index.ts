@@ -1,4 +1,5 @@
 import { leaveOnSignals } from './early-signals';
+// a signal while the rest is loaded must not be lost
 leaveOnSignals();
 import 'dotenv/config';
 import { runService } from './process';
