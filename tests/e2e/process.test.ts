@@ -8,7 +8,7 @@ import { holdDownload } from '../support/held-download';
 import { parseJson, send } from '../support/http-client';
 import { patternedBytes } from '../support/patterned-bytes';
 import { formatRequest, openRaw } from '../support/raw-connection';
-import { runService, startService, stopServices } from '../support/service-process';
+import { runService, startService, stopServices, writePreload } from '../support/service-process';
 import { bearer, TEST_SECRET } from '../support/sign-token';
 import { createTempFolder, removeTempFolders } from '../support/temp-folder';
 import { until } from '../support/until';
@@ -16,12 +16,8 @@ import { until } from '../support/until';
 /** Of what a process does that is configured wrongly; a busy machine takes long to start Node at all. */
 const MOST_IDLE_MS = 1_000;
 
-/** Loaded before the service; `stop` tells it to stop in this very moment. */
-function preload(script: string): string {
-  const path = join(createTempFolder(), 'preload.js');
-  writeFileSync(path, `const stop = () => process.kill(process.pid, 'SIGTERM');\n${script}`);
-  return path;
-}
+/** It tells itself, so that it is told in this very moment. */
+const STOP = `const stop = () => process.kill(process.pid, 'SIGTERM');\n`;
 
 /** Opening a pipe without a writer takes a file thread for good, as a disk that hangs does. */
 const HANGING_CALL = `
@@ -61,9 +57,7 @@ describe('a process that is configured wrongly', () => {
     'exits with 78 and one line that names %s, without its value %s',
     async (name, value, rest) => {
       const idleFile = join(createTempFolder(), 'idle');
-      const preload = join(createTempFolder(), 'preload.cjs');
-      writeFileSync(
-        preload,
+      const preload = writePreload(
         `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(idleFile)},
            String(performance.eventLoopUtilization().idle)));`,
       );
@@ -300,9 +294,7 @@ describe('a process that is told to stop', () => {
 
   it('has stopped when it exits, also where its thread for tags still loads', async () => {
     const mark = join(createTempFolder(), 'loading');
-    const preload = join(createTempFolder(), 'preload.cjs');
-    writeFileSync(
-      preload,
+    const preload = writePreload(
       `if (!require('node:worker_threads').isMainThread) {
          require('node:fs').writeFileSync(${JSON.stringify(mark)}, '');
          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
@@ -340,7 +332,7 @@ describe('a process whose disk hangs', () => {
   it('answers, and ends when it is told to', async () => {
     const service = await startService(
       { AUDIO_FILES_DIR: createTempFolder() },
-      { preload: preload(`${HANGING_CALL} if (isMainThread) hang();`) },
+      { preload: writePreload(`${HANGING_CALL} if (isMainThread) hang();`) },
     );
     expect((await send(service.port, '/health')).status).toBe(200);
     const startedAt = performance.now();
@@ -417,7 +409,7 @@ describe('a process that is told to stop before it listens', () => {
       { WORKERS: '2' },
     ],
   ])('exits with 0 while it %s', async (_moment, script, more) => {
-    const run = await runService({ ...env, ...more }, { preload: preload(script) });
+    const run = await runService({ ...env, ...more }, { preload: writePreload(STOP + script) });
     expect(run).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 
@@ -429,7 +421,7 @@ describe('a process that is told to stop before it listens', () => {
         return new Promise(() => undefined);
       };`;
     // no exit code: Node's exit would wait for the disk
-    expect(await runService(env, { preload: preload(script) })).toMatchObject({
+    expect(await runService(env, { preload: writePreload(STOP + script) })).toMatchObject({
       signal: 'SIGKILL',
       stderr: '',
     });

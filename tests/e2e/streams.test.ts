@@ -13,6 +13,7 @@ import {
   readResidentBytes,
   startService,
   stopServices,
+  writePreload,
   type ServiceProcess,
 } from '../support/service-process';
 import { bearer } from '../support/sign-token';
@@ -118,20 +119,18 @@ describe('a file that changes while it is sent', () => {
 
 describe('a mount whose program has died', () => {
   // the kernel closes the file, and says ENOTCONN all the same
-  const preload = `
+  const script = `
     const fs = require('node:fs');
     const { close } = fs;
     fs.close = (fd, done) =>
       close(fd, () => done(Object.assign(new Error('not connected, close'), { code: 'ENOTCONN' })));`;
 
   it.each(['true', 'false'])('does not take the service along, FAST_LANE=%s', async (fastLane) => {
-    const path = join(createTempFolder(), 'preload.js');
-    writeFileSync(path, preload);
     const library = createTempFolder();
     writeFileSync(join(library, 'song.mp3'), patternedBytes(1_000));
     const service = await startService(
       { AUDIO_FILES_DIR: library, FAST_LANE: fastLane },
-      { preload: path },
+      { preload: writePreload(script) },
     );
     for (let i = 0; i < 8; i += 1) {
       expect((await send(service.port, '/api/stream/song', { headers })).status).toBe(200);

@@ -13,6 +13,7 @@ import {
   runService,
   startService,
   stopServices,
+  writePreload,
   type LogLine,
   type ServiceProcess,
 } from '../support/service-process';
@@ -157,8 +158,7 @@ function applyLoad({ port }: ServiceProcess): {
 
 /** What is done to a process of the service before its own code runs. */
 function preload(code: string): { readonly NODE_OPTIONS: string } {
-  const file = join(createTempFolder(), 'preload.cjs');
-  writeFileSync(file, `if (/worker\\.js$/.test(process.argv[1] ?? '')) {\n${code}\n}\n`);
+  const file = writePreload(`if (/worker\\.js$/.test(process.argv[1] ?? '')) {\n${code}\n}\n`);
   return { NODE_OPTIONS: `--require=${file}` };
 }
 

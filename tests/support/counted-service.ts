@@ -1,9 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { type Calls, type Question, type Reply } from './count-calls';
-import { startService, type LogLine } from './service-process';
-import { createTempFolder } from './temp-folder';
+import { startService, writePreload, type LogLine } from './service-process';
 
 /** The built service with its calls counted, and with a clock that goes on only when told. */
 export interface CountedService {
@@ -62,7 +61,5 @@ function compilePreload(): string {
       esModuleInterop: true,
     },
   });
-  const file = join(createTempFolder(), 'count-calls.cjs');
-  writeFileSync(file, outputText);
-  return file;
+  return writePreload(outputText);
 }

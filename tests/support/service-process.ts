@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Readable } from 'node:stream';
 import { TEST_SECRET } from './sign-token';
@@ -124,6 +124,13 @@ export async function runService(
   const stderr = collectText(child.stderr);
   const exit = await exitOf(child);
   return { ...exit, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** @returns the file of a script that is loaded before the service's own code */
+export function writePreload(script: string): string {
+  const file = join(createTempFolder(), 'preload.cjs');
+  writeFileSync(file, script);
+  return file;
 }
 
 /** Ends whatever this test file has started and is still there. */
