@@ -119,8 +119,8 @@ export function createTrackList({ elements, api, covers, onChoose, onError }) {
     end.unobserve(more);
     end.observe(more);
     showCurrent(currentId);
-    if (!complete && rows.length < PAGE_SIZE) refreshLater(SOON_MS);
-    else if (!complete || (total === 0 && search === '')) refreshLater();
+    if (!complete) refreshLater(rows.length < PAGE_SIZE ? SOON_MS : AGAIN_MS);
+    else if (total === 0 && search === '') refreshLater();
   }
 
   async function find(/** @type {string} */ text) {
