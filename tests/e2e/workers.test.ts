@@ -343,8 +343,14 @@ describe('limits with Redis', () => {
     const redis = await startRedis(path);
     const service = await startWorkers({ REDIS_URL: path, RATE_LIMIT_MAX: '9' });
     await untilBoth(service, IN_USE);
+    // both counts see those of one moment in orders of their own, and the greater decides
+    expect(await countPlayed(createListener(service), 0, 30)).toBeLessThanOrEqual(9);
+    await redis.client.flushall();
+
     const listener = createListener(service);
-    expect(await countPlayed(listener, 0, 30)).toBe(9);
+    let played = 0;
+    for (let track = 0; track < 15; track += 1) played += await countPlayed(listener, track, 1);
+    expect(played).toBe(9);
     const [key] = await redis.client.keys('tuneton:quota:openings:*');
     expect(Number(await redis.client.get(key!))).toBeGreaterThanOrEqual(9);
   });
